@@ -1,0 +1,1 @@
+"""How Shipway is started, packaged and shown; no part of the wheel."""

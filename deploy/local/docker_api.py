@@ -1,0 +1,59 @@
+"""The few calls of the Docker Engine API that the local stack itself makes, over a unix socket or TCP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import httpx
+
+from deploy.local.processes import PartError
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+
+class DockerAPI:
+    """A client of the daemon at `host`, an address as DOCKER_HOST takes it (`unix://…`, `tcp://host:port`)."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        parts = urlsplit(host)
+        if parts.scheme == "unix":
+            self._transport = {"uds": parts.path}
+            self._base = "http://docker"
+        else:
+            self._transport = {}
+            self._base = f"http://{parts.netloc}"
+
+    def ping(self) -> bool:
+        """Whether the daemon answers."""
+        try:
+            return self._client(timeout=5).get("/_ping").is_success
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    def version(self) -> str:
+        """Return the engine's version, such as `20.10.24`; raises httpx.HTTPError."""
+        version: str = self._client().get("/version").raise_for_status().json()["Version"]
+        return version
+
+    def import_image(self, archive: bytes, name: str, tag: str, changes: Iterable[str] = ()) -> str:
+        """Make an image of one layer from a tar; return its id.
+
+        Raises:
+            PartError: the daemon refused it.
+        """
+        query = {"fromSrc": "-", "repo": name, "tag": tag, "changes": list(changes)}
+        answer = self._client(timeout=60).post("/images/create", params=query, content=archive)
+        # Errors after the headers come inside a 200 stream, as JSON lines.
+        last = json.loads(answer.text.strip().splitlines()[-1])
+        if not answer.is_success or "status" not in last:
+            raise PartError(f"the daemon at {self.host} did not take the image: {answer.text.strip()}")
+        image_id: str = last["status"]
+        return image_id
+
+    def _client(self, timeout: float = 30) -> httpx.Client:
+        transport = httpx.HTTPTransport(**self._transport)
+        # trust_env=False: an HTTP proxy of the machine is not for sockets on it.
+        return httpx.Client(transport=transport, base_url=self._base, timeout=timeout, trust_env=False)

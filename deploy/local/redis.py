@@ -1,0 +1,53 @@
+"""A private Redis server that loses nothing it has acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local.ports import LOOPBACK, answers, free_port
+from deploy.local.processes import Child
+
+
+class RedisServer:
+    """`redis-server` on 127.0.0.1, its append-only file in `state` (DESIGN §4: `appendfsync always`, `noeviction`)."""
+
+    def __init__(self, state: Path, *, port: int | None = None) -> None:
+        self.state = state
+        self.port = port or free_port()
+        self.child = Child("redis", self._command(), log=state / "redis.log")
+
+    @property
+    def url(self) -> str:
+        """Database 0, as SHIPWAY_REDIS_URL takes it."""
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it (again) on the same port with the data it had; raises PartError."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        # A server that is still reading its file answers -LOADING, which is not ready.
+        self.child.start(lambda: answers(self.port, b"PING\r\n", b"+PONG"))
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _command(self) -> list[str]:
+        settings = {
+            "bind": LOOPBACK,
+            "port": str(self.port),
+            "dir": str(self.state.resolve()),
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "maxmemory-policy": "noeviction",
+            "save": "",
+            "daemonize": "no",
+        }
+        return ["redis-server", *(word for key, value in settings.items() for word in (f"--{key}", value))]

@@ -1,0 +1,82 @@
+"""A private image registry (`docker-registry` of Debian)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local.htpasswd import entry
+from deploy.local.ports import LOOPBACK, answers, free_port
+from deploy.local.processes import Child
+
+
+@dataclass(frozen=True)
+class Login:
+    """The one account of a registry that asks for a login."""
+
+    user: str
+    password: str
+
+
+class Registry:
+    """A registry on 127.0.0.1, which every daemon of this machine takes as an insecure one without being told."""
+
+    def __init__(self, state: Path, *, port: int | None = None, login: Login | None = None) -> None:
+        self.state = state.resolve()
+        self.port = port or free_port()
+        self.login = login
+        config = self.state / "config.yml"
+        self.child = Child("registry", ["docker-registry", "serve", config], log=self.state / "registry.log")
+
+    @property
+    def address(self) -> str:
+        """Host and port, as image names begin with: `127.0.0.1:5000`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    def start(self) -> None:
+        """Start it (again) on the same port with the images it had; raises PartError."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        if self.login is not None:
+            self._htpasswd.write_text(entry(self.login.user, self.login.password) + "\n")
+        # JSON is YAML: no YAML library for six settings.
+        (self.state / "config.yml").write_text(json.dumps(self._config(), indent=2))
+        self.child.start(self._ready)
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _ready(self) -> bool:
+        # 200, or 401 where a login is needed: either way it serves.
+        return answers(self.port, b"GET /v2/ HTTP/1.0\r\nHost: x\r\n\r\n", b"HTTP/1.0 ")
+
+    @property
+    def _htpasswd(self) -> Path:
+        return self.state / "htpasswd"
+
+    def _config(self) -> dict[str, object]:
+        config: dict[str, object] = {
+            "version": "0.1",
+            "log": {"level": "info", "accesslog": {"disabled": False}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(self.state / "blobs")},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": self.address},
+        }
+        if self.login is not None:
+            config["auth"] = {"htpasswd": {"realm": "shipway", "path": str(self._htpasswd)}}
+        return config

@@ -1,0 +1,91 @@
+"""One JSON shape for every error, whatever raised it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from shipway.exceptions import InvalidRequest, RequestError, ShipwayError
+from shipway.models.error import ErrorAnswer, Problem
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "5"
+"""Seconds that a client should wait before it asks an unavailable service again."""
+SLUGS = {404: "route-unknown", 405: "method-not-allowed", 415: "content-type-unsupported"}
+CODES: dict[int | str, dict[str, Any]] = {
+    code: {"model": ErrorAnswer, "description": text}
+    for code, text in {
+        400: "The body or the request can't be read",
+        404: "There is no such thing",
+        409: "It contradicts what is there",
+        413: "A limit is passed",
+        415: "The content type is none of those accepted",
+        422: "A value is wrong",
+        503: "A part is away for the moment",
+    }.items()
+}
+
+
+def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries for the errors that a route may answer; 503 comes with every one."""
+    return {code: CODES[code] for code in (*codes, 503)}
+
+
+def invalid(errors: Sequence[Any], prefix: int = 0) -> InvalidRequest:
+    """Tell the first of Pydantic's errors. A type with a hyphen is one of our own slugs."""
+    first = errors[0]
+    field = ".".join(str(part) for part in first["loc"][prefix:])[:200]
+    kind = str(first["type"])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return InvalidRequest(
+        f"{field}: {first['msg'][:500]}{more}", slug=kind if "-" in kind else "invalid-request", field=field or None
+    )
+
+
+def answer(error: ShipwayError, status: int) -> JSONResponse:
+    """Turn an error into its HTTP answer."""
+    headers = {"Retry-After": RETRY_AFTER} if status == 503 else None  # noqa: PLR2004
+    body = ErrorAnswer(error=Problem.of(error)).model_dump(mode="json")
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+
+    @app.exception_handler(ShipwayError)
+    async def _shipway(_: Request, error: ShipwayError) -> JSONResponse:
+        return answer(error, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(invalid(error.errors(), prefix=1), InvalidRequest.status)
+
+    @app.exception_handler(ValidationError)
+    async def _model(_: Request, error: ValidationError) -> JSONResponse:
+        log.error("a stored value can't be read", exc_info=error)
+        return answer(ShipwayError("a stored record can't be read; the operator finds more in the log"), 500)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        problem = RequestError(str(error.detail), slug=SLUGS.get(error.status_code, "bad-request"))
+        response = answer(problem, error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return answer(RequestError("the body stopped before its end; nothing was kept", slug="body-incomplete"), 400)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected error", exc_info=error)
+        return answer(ShipwayError("something unexpected went wrong; the operator finds more in the log"), 500)

@@ -1,0 +1,94 @@
+"""See, follow and cancel jobs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from service.errors import documented
+from service.handlers.parameters import JobId, OfProject, OnProcess
+from service.logic import jobs
+from service.process import Process
+from shipway.models.job import Job, JobState
+from shipway.models.spec import Kind
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+class JobPage(BaseModel):
+    """Some jobs, newest first."""
+
+    jobs: list[Job]
+    next: str | None = Field(None, description="pass as `before` to get the next page; null at the end")
+
+
+@router.get("", summary="List jobs, newest first", responses=documented(422))
+async def list_jobs(
+    process: OnProcess,
+    project: OfProject,
+    state: Annotated[JobState | None, Query(description="only jobs in this state")] = None,
+    kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
+    before: Annotated[str | None, Query(max_length=64, description="only jobs older than this one")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobPage:
+    found, following = await jobs.page(process, project, state=state, kind=kind, before=before, limit=limit)
+    return JobPage(jobs=found, next=following)
+
+
+@router.get("/{id}", summary="Show a job", responses=documented(404, 422))
+async def show(id: JobId, process: OnProcess, project: OfProject) -> Job:  # noqa: A002  (the route's own word)
+    return await jobs.find(process, project, id)
+
+
+@router.post("/{id}/cancel", status_code=202, summary="Cancel a job", responses=documented(404, 422))
+async def cancel(id: JobId, process: OnProcess, project: OfProject) -> Job:  # noqa: A002
+    return await jobs.cancel(process, project, id)
+
+
+@router.get(
+    "/{id}/log",
+    summary="The log so far, as text",
+    response_class=PlainTextResponse,
+    responses=documented(404, 422) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def log(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
+    await jobs.find(process, project, id)
+    return StreamingResponse(jobs.log(process, id), media_type="text/plain; charset=utf-8")
+
+
+@router.get(
+    "/{id}/events",
+    summary="Follow a job's events",
+    description="Server-sent events: `id` is the event's number, `event` its type, `data` the event as JSON. "
+    "Begins after the number in `Last-Event-ID` (or `from`), with what already happened, goes on live, and ends "
+    "after the event that ends the job.",
+    response_class=EventSourceResponse,
+    responses=documented(404, 422)
+    | {
+        200: {
+            "content": {
+                "text/event-stream": {"schema": Event.model_json_schema(ref_template="#/components/schemas/{model}")}
+            }
+        }
+    },
+)
+async def events(
+    id: JobId,  # noqa: A002
+    process: OnProcess,
+    project: OfProject,
+    last_event_id: Annotated[int | None, Header(ge=0, description="number of the last event seen")] = None,
+    from_: Annotated[int | None, Query(alias="from", ge=0, description="the same, as a parameter")] = None,
+) -> EventSourceResponse:
+    await jobs.find(process, project, id)
+    after = last_event_id if last_event_id is not None else from_ or 0
+    return EventSourceResponse(_sse(process, id, after), ping=10, send_timeout=60)
+
+
+async def _sse(process: Process, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    async for event in jobs.follow(process, job_id, after):
+        yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)

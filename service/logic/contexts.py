@@ -1,0 +1,92 @@
+"""Takes an uploaded tar apart while it streams by: limits, index, blob. Nothing is unpacked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from shipway.context.decompress import Decompressor
+from shipway.context.limits import Limits
+from shipway.context.tarindex import TarIndexer
+from ulid import ULID
+
+from service.process import Process
+from shipway.exceptions import RequestError
+from shipway.models.context import Manifest
+from shipway.models.receipt import ContextReceipt
+
+STALL = 60.0
+"""Seconds without a byte after which an upload is given up."""
+GATHER = 512 * 1024
+"""Bytes gathered before a thread is asked to work on them."""
+
+
+async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> ContextReceipt:
+    """Index an uploaded tar into a manifest and a blob.
+
+    Args:
+        process: where the parts are.
+        project: the tenant that the context belongs to.
+        body: the tar, plain or compressed by gzip, bzip2, xz or zstd, in chunks of any size.
+
+    Raises:
+        ContextError: it is not a tar, or holds what no context may hold.
+        TooLarge: it passes a limit.
+        RequestError: the body stalled.
+    """
+    limits = Limits(max_bytes=process.settings.max_context_bytes, max_entries=process.settings.max_context_entries)
+    blob = str(ULID())
+    decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
+    async with process.blobs.writing(project, blob) as writer:
+        async for chunk in _gathered(body):
+            pieces = decompressor.feed(chunk)
+            while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
+                await writer.write(piece)
+        pieces = decompressor.finish()
+        while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
+            await writer.write(piece)
+        manifest = await asyncio.to_thread(indexer.finish)
+    return await _keep(process, project, blob, manifest)
+
+
+async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -> ContextReceipt:
+    kept = False
+    try:
+        if not await process.blobs.has_manifest(project, manifest.digest):
+            await process.blobs.save_manifest(project, manifest)
+            kept = True
+    finally:
+        if not kept:
+            await process.blobs.discard(project, blob)
+    return ContextReceipt(digest=manifest.digest, entries=len(manifest), bytes=manifest.size)
+
+
+def _next(pieces: Iterator[bytes], indexer: TarIndexer) -> bytes | None:
+    piece = next(pieces, None)
+    if piece is not None:
+        indexer.feed(piece)
+    return piece
+
+
+async def _gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    held = bytearray()
+    while True:
+        try:
+            async with asyncio.timeout(STALL):
+                chunk = await anext(body, None)
+        except TimeoutError as fault:
+            raise Stalled(f"no byte arrived for {STALL:.0f} s; send the body again", slug="body-timeout") from fault
+        if chunk is None:
+            break
+        held += chunk
+        if len(held) >= GATHER:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+class Stalled(RequestError):
+    """An upload stopped coming."""
+
+    status = 408

@@ -1,0 +1,145 @@
+"""The rules for jobs: what is accepted, who sees it, how it is followed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from service.process import Process
+from shipway.exceptions import Conflict, InvalidRequest, NotFound
+from shipway.models.event import Event, LogChunk, StateChanged, StepChanged, StepStatus
+from shipway.models.job import Job, JobState
+from shipway.models.spec import BuildSpec, Credentials, Kind, Spec
+from shipway.storage.events import ends
+from shipway.storage.redis import reaching_redis
+
+DEFAULT_PROJECT = "default"
+MAX_SCAN = 2000
+
+
+async def submit_build(
+    process: Process, project: str, spec: BuildSpec, credentials: Credentials, idempotency_key: str | None
+) -> Job:
+    """Accept a build: check it, write its record, then send the message.
+
+    Raises:
+        NotFound: the project has no context of the digest given.
+        InvalidRequest: it asks to push without a tag.
+        Conflict: the idempotency key was used for another request.
+        Unavailable: Redis is away; nothing was accepted.
+    """
+    if spec.push and not spec.tags:
+        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
+    for field in ("context", "dockerfile_context"):
+        digest = getattr(spec, field)
+        if digest and not await process.blobs.has_manifest(project, digest):
+            raise NotFound(f"there is no context {digest}; upload it again", slug="context-unknown", field=field)
+    return await _accept(process, project, spec, credentials, idempotency_key)
+
+
+async def _accept(
+    process: Process, project: str, spec: Spec, credentials: Credentials, idempotency_key: str | None
+) -> Job:
+    mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
+    async with reaching_redis():
+        job_id, new = await process.jobs.accept(
+            project,
+            spec,
+            process.sealer.seal(credentials),
+            (idempotency_key, mark) if idempotency_key else None,
+        )
+        if not new:
+            job_id, _, before = job_id.partition(" ")
+            if before != mark:
+                raise Conflict(
+                    "this Idempotency-Key was used for a different request",
+                    slug="idempotency-mismatch",
+                    field="Idempotency-Key",
+                )
+        job = await find(process, project, job_id)
+    if new:
+        await process.queue.enqueue(job_id, priority=spec.priority)
+    return job
+
+
+async def find(process: Process, project: str, job_id: str) -> Job:
+    """Read a job of a project.
+
+    Raises:
+        NotFound: there is none of this id, or it belongs to another project.
+    """
+    async with reaching_redis():
+        job = await process.jobs.get(job_id)
+    if job is None or job.project != project:
+        raise NotFound(f"there is no job {job_id[:64]!r}", slug="job-unknown", field="id")
+    return job
+
+
+async def page(
+    process: Process, project: str, *, state: JobState | None, kind: Kind | None, before: str | None, limit: int
+) -> tuple[list[Job], str | None]:
+    """List a project's jobs, newest first; returns the page and where the next one starts."""
+    found: list[Job] = []
+    scanned = 0
+    async with reaching_redis():
+        while scanned < MAX_SCAN:
+            jobs = await process.jobs.page(project, before, limit)
+            for job in jobs:
+                before = job.id
+                if state in (None, job.state) and kind in (None, job.kind):
+                    found.append(job)
+                if len(found) == limit:
+                    return found, before
+            if len(jobs) < limit:
+                return found, None
+            scanned += len(jobs)
+    return found, before
+
+
+async def cancel(process: Process, project: str, job_id: str) -> Job:
+    """Ask for a job to be cancelled; one that has ended stays as it is."""
+    await find(process, project, job_id)
+    async with reaching_redis():
+        job = await process.jobs.cancel(job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id[:64]!r}", slug="job-unknown", field="id")
+    return job
+
+
+async def follow(process: Process, job_id: str, after: int) -> AsyncIterator[Event]:
+    """Yield every event after a number, each once, in order, as they come; end with the final one."""
+    while True:
+        events = await process.events.read(job_id, after) or await process.events.wait(job_id, after)
+        for event in events:
+            yield event
+            if ends(event):
+                return
+            after = event.seq
+        if not events and await _over(process, job_id, after):
+            return
+
+
+async def _over(process: Process, job_id: str, after: int) -> bool:
+    job = await process.jobs.get(job_id)
+    return job is None or (job.state.final and after >= job.events)
+
+
+async def log(process: Process, job_id: str) -> AsyncIterator[str]:
+    """The log so far as text: what each step wrote, under a line that names the step."""
+    names: dict[int | None, str] = {}
+    current: int | None = None
+    async for event in process.events.all(job_id):
+        body = event.body
+        if isinstance(body, StepChanged):
+            names[body.step.number] = body.step.name
+            if body.step.status is not StepStatus.RUNNING and not body.step.internal:
+                current = None
+                yield f"#{body.step.number} {body.step.name}: {body.step.status.upper()}\n"
+        elif isinstance(body, LogChunk):
+            if body.step != current:
+                current = body.step
+                yield f"#{current} {names.get(current, '')}\n"
+            yield body.text
+        elif isinstance(body, StateChanged):
+            current = None
+            yield f"-- {body.state}" + (f": {body.error.message}" if body.error else "") + "\n"

@@ -1,0 +1,38 @@
+"""Assemble the service: `uvicorn --factory service.main:create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import service.errors
+from service.handlers import builds, contexts, health, jobs, workers
+from service.middleware import Measured
+from service.process import Process
+from shipway import __version__
+from shipway.settings import Settings
+
+DESCRIPTION = (
+    "Builds container images on the machines that have Docker. Upload a context, start a build, follow its "
+    'events. Every error has the same shape: `{"error": {"slug", "message", "field", "step", "retryable"}}`.'
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the app; needs no running parts, so that its schema can be read offline."""
+    process = Process.make(settings or Settings())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await process.aclose()
+
+    app = FastAPI(title="Shipway", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app.state.process = process
+    service.errors.install(app)
+    app.add_middleware(Measured)
+    for part in (contexts, builds, jobs, workers, health):
+        app.include_router(part.router)
+    return app

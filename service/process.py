@@ -1,0 +1,50 @@
+"""What one service process holds for all requests: its settings and its connections, none opened yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from shipway.queue import Queue
+from shipway.settings import Settings
+from shipway.storage.blobs import BlobStore
+from shipway.storage.events import EventLog
+from shipway.storage.jobs import JobStore
+from shipway.storage.redis import connect
+from shipway.storage.sealing import Sealer
+from shipway.storage.workers import WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Connections and stores; made without touching the network, so that the API's schema works offline."""
+
+    settings: Settings
+    redis: Redis
+    jobs: JobStore
+    events: EventLog
+    workers: WorkerRegistry
+    blobs: BlobStore
+    sealer: Sealer
+    queue: Queue
+
+    @classmethod
+    def make(cls, settings: Settings) -> Process:
+        """Assemble the parts from the settings."""
+        redis = connect(settings.redis_url)
+        return cls(
+            settings=settings,
+            redis=redis,
+            jobs=JobStore(redis, settings),
+            events=EventLog(redis),
+            workers=WorkerRegistry(redis),
+            blobs=BlobStore(settings.store_url),
+            sealer=Sealer(settings.secret_keys.get_secret_value()),
+            queue=Queue(settings.redis_url),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.redis.aclose()
+        self.queue.close()

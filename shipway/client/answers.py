@@ -1,0 +1,25 @@
+"""What the service answers, where no model of its own exists."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shipway.models.job import Job
+from shipway.models.worker import Worker
+
+
+class JobPage(BaseModel):
+    """Some jobs, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: tuple[Job, ...]
+    next: str | None = Field(None, description="pass as `before` to get the next page; null at the end")
+
+
+class WorkerList(BaseModel):
+    """The workers that are alive."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workers: tuple[Worker, ...]

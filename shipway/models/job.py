@@ -1,0 +1,88 @@
+"""A job's record: the truth about one unit of work."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shipway.models.error import Problem
+from shipway.models.event import Step, StepStatus
+from shipway.models.spec import Kind, Spec
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last three are final: a job never leaves them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether a job stays in this state for good."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Timings(BaseModel):
+    """When things happened (seconds since the epoch by Redis's clock) and how long phases took (seconds)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    created: float
+    started: float | None = Field(None, description="when the current attempt was claimed")
+    finished: float | None = None
+    phases: dict[str, float] = Field({}, description="seconds per phase: fetch, build, push")
+
+
+class PushedReference(BaseModel):
+    """One reference that is in its registry, as the registry itself reports it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    digest: str = Field(description="manifest digest, sha256:…")
+
+
+class Result(BaseModel):
+    """What a job brought about, as far as it came."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_id: str | None = None
+    pushed: tuple[PushedReference, ...] = ()
+    bases: dict[str, str] = Field({}, description="base images and the digests they resolved to")
+    context_sent: int = Field(0, description="bytes of context the builder asked for")
+    context_spared: int = Field(0, description="bytes of context it did not need")
+
+
+class Job(BaseModel):
+    """One unit of work: what was asked, how far it is, what came of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = 1
+    id: str
+    project: str
+    kind: Kind
+    state: JobState
+    attempt: int = Field(0, description="how many times a worker has taken it")
+    worker: str | None = None
+    cancel_requested: bool = False
+    spec: Spec
+    timings: Timings
+    steps: tuple[Step, ...] = ()
+    cache_hit_ratio: float | None = Field(None, description="cached ÷ all steps of the user; null before any")
+    result: Result = Result()
+    error: Problem | None = None
+    events: int = Field(0, description="number of the newest event")
+
+
+def cache_hit_ratio(steps: tuple[Step, ...]) -> float | None:
+    """Cached ÷ all user-visible steps that ended, or None when there are none."""
+    ended = [s for s in steps if not s.internal and s.status not in (StepStatus.RUNNING, StepStatus.CANCELLED)]
+    if not ended:
+        return None
+    return sum(s.status is StepStatus.CACHED for s in ended) / len(ended)

@@ -1,0 +1,32 @@
+"""Settings that the servers share, each read from `SHIPWAY_<NAME>` in the environment."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What service and workers must agree upon."""
+
+    model_config = SettingsConfigDict(env_prefix="SHIPWAY_", frozen=True, extra="ignore")
+
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="queue, records and events")
+    store_url: str = Field("file:///var/lib/shipway/store", description="object store of contexts: file, s3, gs, az")
+    secret_keys: SecretStr = Field(
+        SecretStr(""), description="Fernet keys, newest first, comma separated; seal credentials on their way"
+    )
+    retention: float = Field(7 * 86_400, description="seconds that a finished job, its events and log are kept")
+    lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
+    max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
+    max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")
+    max_context_entries: int = Field(1_000_000, description="files, directories and links in one context")
+    max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once per process."""
+    return Settings()

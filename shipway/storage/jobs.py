@@ -1,0 +1,273 @@
+"""Job records in Redis. The record is the truth; every transition is one atomic, fenced script."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import BaseModel
+from redis.asyncio import Redis
+from ulid import ULID
+
+from shipway.models.error import Problem
+from shipway.models.event import BODY, EventBody, Step
+from shipway.models.job import Job, JobState, Result, Timings, cache_hit_ratio
+from shipway.models.spec import SPEC, Kind, Spec
+from shipway.settings import Settings
+from shipway.storage import keys
+from shipway.storage.redis import Scripts
+
+RESEND = 15.0
+"""Seconds after which the message of a job that is still queued is sent again."""
+WORKER_PREFIX = keys.worker("")
+BATCH = 100
+
+
+class Fenced(Exception):
+    """The attempt that writes is not the one that runs: the lease was lost, or the job has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to run one attempt of a job."""
+
+    job: Job
+    attempt: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What the reaper has to see to."""
+
+    to_send: list[str]
+    lost: list[str]
+
+
+class JobStore:
+    """All reads and writes of job records."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis)
+        self._settings = settings
+        self._retention = int(settings.retention)
+
+    async def accept(
+        self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None
+    ) -> tuple[str, bool]:
+        """Write a new record in state `queued`.
+
+        Args:
+            project: the tenant it belongs to.
+            spec: what was asked.
+            sealed: encrypted credentials that travel with it.
+            idempotency: the client's key, and a fingerprint of the whole request.
+
+        Returns:
+            The job's id and True; or, when the key was used before, `id fingerprint` of then and False.
+        """
+        job_id = str(ULID())
+        key, mark = idempotency or ("", "")
+        made = await self._scripts.call(
+            "accept",
+            [
+                keys.job(job_id),
+                keys.events(job_id),
+                keys.jobs(project),
+                keys.QUEUED,
+                keys.credentials(job_id),
+                keys.idempotency(project, key),
+            ],
+            [
+                job_id,
+                self._retention,
+                RESEND * 1000,
+                f"{job_id} {mark}" if key else "",
+                sealed,
+                *("version", 1, "project", project, "kind", spec.kind, "spec", spec.model_dump_json()),
+            ],
+        )
+        return (made, False) if made else (job_id, True)
+
+    async def get(self, job_id: str) -> Job | None:
+        """Read a record, or None when there is none."""
+        fields: Any = await self._redis.hgetall(keys.job(job_id))
+        return _job(fields) if fields else None
+
+    async def page(self, project: str, before: str | None, limit: int) -> list[Job]:
+        """Read a project's newest jobs, newest first, older than the job `before`."""
+        newest = "+inf"
+        if before is not None:
+            score = await self._redis.zscore(keys.jobs(project), before)
+            newest = f"({score}" if score is not None else "-inf"
+        ids: Any = await self._redis.zrange(
+            keys.jobs(project), newest, "-inf", desc=True, byscore=True, offset=0, num=limit
+        )
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hgetall(keys.job(job_id))
+        return [_job(fields) for fields in await pipe.execute() if fields]
+
+    async def claim(self, job_id: str, worker: str) -> Claim | None:
+        """Take a queued job for this worker, or None when the message means nothing any more."""
+        attempt = await self._scripts.call(
+            "claim",
+            [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker)],
+            [job_id, worker, self._settings.lease * 1000, self._retention],
+        )
+        if not attempt:
+            return None
+        fields: Any = await self._redis.hgetall(keys.job(job_id))
+        return Claim(_job(fields), attempt, int(fields.get("losses", 0)))
+
+    async def append(
+        self, claim: Claim, batch: int, bodies: list[EventBody], fields: dict[str, str] | None = None
+    ) -> None:
+        """Append events, and set fields of the record with them.
+
+        A batch has a number, so that one sent again after a lost answer counts once.
+
+        Raises:
+            Fenced: another attempt runs, or the job has ended.
+        """
+        encoded = [BODY.dump_json(body, exclude_none=True).decode() for body in bodies]
+        job_id = claim.job.id
+        last = await self._scripts.call(
+            "append",
+            [keys.job(job_id), keys.events(job_id)],
+            [claim.attempt, batch, len(encoded), *encoded, *(x for pair in (fields or {}).items() for x in pair)],
+        )
+        if last < 0:
+            raise Fenced(job_id)
+
+    async def renew(self, job_id: str, attempt: int) -> bool:
+        """Renew the lease; returns whether the job is to be cancelled.
+
+        Raises:
+            Fenced: the lease is lost.
+        """
+        answer = await self._scripts.call(
+            "renew", [keys.job(job_id), keys.RUNNING], [job_id, attempt, self._settings.lease * 1000]
+        )
+        if answer < 0:
+            raise Fenced(job_id)
+        return bool(answer)
+
+    async def cancel_requested(self, job_id: str) -> bool:
+        """Whether somebody asked to cancel; a read, cheap enough to be asked twice a second."""
+        return await self._redis.hget(keys.job(job_id), "cancel") == "1"
+
+    async def settle(self, job_id: str, attempt: int, state: JobState, *, error: Problem | None = None) -> None:
+        """Enter a final state.
+
+        Raises:
+            Fenced: another attempt runs, or the job has ended.
+        """
+        done = await self._scripts.call(
+            "settle",
+            [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.credentials(job_id)],
+            [job_id, attempt, state, _dump_error(error), self._retention, WORKER_PREFIX],
+        )
+        if not done:
+            raise Fenced(job_id)
+
+    async def requeue(self, job_id: str, attempt: int, *, delay: float, counts: bool, error: Problem | None) -> None:
+        """Hand a running job back to the queue, due again after `delay` seconds.
+
+        Raises:
+            Fenced: another attempt runs, or the job has ended.
+        """
+        done = await self._scripts.call(
+            "requeue",
+            [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED],
+            [job_id, attempt, delay * 1000, int(counts), _dump_error(error), WORKER_PREFIX],
+        )
+        if not done:
+            raise Fenced(job_id)
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """Cancel a job: at once when queued, through its worker when running; None when there is none."""
+        await self._scripts.call(
+            "cancel",
+            [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.credentials(job_id)],
+            [job_id, self._retention],
+        )
+        return await self.get(job_id)
+
+    async def overdue(self) -> Overdue:
+        """Find queued jobs whose message is due to be sent (again) and running ones whose lease ended."""
+        to_send, lost = await self._scripts.call(
+            "overdue", [keys.QUEUED, keys.RUNNING], [RESEND * 1000, BATCH, self._retention, keys.job("")]
+        )
+        return Overdue(to_send, lost)
+
+    async def expire(self, job_id: str, error: Problem, delay: float) -> str:
+        """Take back a job whose lease ended; returns its new state, or '' if there was nothing to do."""
+        state: str = await self._scripts.call(
+            "expire",
+            [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED, keys.credentials(job_id)],
+            [
+                *(job_id, self._settings.max_attempts, delay * 1000),
+                *(_dump_error(error), self._retention, WORKER_PREFIX),
+            ],
+        )
+        return state
+
+    async def credentials(self, job_id: str) -> str:
+        """Read the sealed credentials that travel with a job; '' when there are none."""
+        return cast("str | None", await self._redis.get(keys.credentials(job_id))) or ""
+
+    async def queued(self) -> int:
+        """How many jobs wait."""
+        return int(await self._redis.zcard(keys.QUEUED))
+
+
+def record_fields(
+    steps: tuple[Step, ...] | None = None, result: Result | None = None, phases: dict[str, float] | None = None
+) -> dict[str, str]:
+    """Encode the parts of a record that an attempt fills in, for `append`."""
+    fields = {}
+    if steps is not None:
+        fields["steps"] = "[" + ",".join(step.model_dump_json(exclude_none=True) for step in steps) + "]"
+    if result is not None:
+        fields["result"] = result.model_dump_json()
+    if phases is not None:
+        fields["phases"] = json.dumps(phases)
+    return fields
+
+
+def _dump_error(error: BaseModel | None) -> str:
+    return error.model_dump_json(exclude_none=True) if error else ""
+
+
+def _job(fields: dict[str, str]) -> Job:
+    def loaded(name: str, default: Any) -> Any:
+        return json.loads(fields[name]) if name in fields else default
+
+    def seconds(name: str) -> float | None:
+        return float(fields[name]) if name in fields else None
+
+    steps = tuple(Step.model_validate(step) for step in loaded("steps", []))
+    return Job(
+        id=fields["id"],
+        project=fields["project"],
+        kind=Kind(fields["kind"]),
+        state=JobState(fields["state"]),
+        attempt=int(fields["attempt"]),
+        worker=fields.get("worker"),
+        cancel_requested=fields.get("cancel") == "1",
+        spec=SPEC.validate_json(fields["spec"]),
+        timings=Timings(
+            created=float(fields["created"]),
+            started=seconds("started"),
+            finished=seconds("finished"),
+            phases=loaded("phases", {}),
+        ),
+        steps=steps,
+        cache_hit_ratio=cache_hit_ratio(steps),
+        result=Result.model_validate(loaded("result", {})),
+        error=loaded("error", None),
+        events=int(fields["events"]),
+    )

@@ -1,0 +1,57 @@
+"""Every Redis key: its name, type, owner and lifetime. No other file spells a key.
+
+| key | type | what | lifetime |
+| --- | --- | --- | --- |
+| `shipway:job:{id}` | hash | the record of one job | retention, renewed at each transition |
+| `shipway:job:{id}:events` | stream | its events; entry `N-0` is event number N | as the record |
+| `shipway:job:{id}:credentials` | string | sealed secrets and registry logins | deleted when the job ends |
+| `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, entries are dropped |
+| `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
+| `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
+| `shipway:workers` | set | names of workers seen | persistent |
+| `shipway:worker:{name}` | string | what a worker says of itself | 3 heartbeats |
+| `shipway:worker:{name}:jobs` | set | ids of the jobs that it runs | persistent |
+| `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
+| `shipway:reaper` | string | which worker is the reaper just now | 5 s |
+
+Celery's own keys (its queues and bindings) have their lifetime from Celery.
+"""
+
+from __future__ import annotations
+
+PREFIX = "shipway:"
+QUEUED = "shipway:queued"
+RUNNING = "shipway:running"
+WORKERS = "shipway:workers"
+REAPER = "shipway:reaper"
+
+PERSISTENT = (QUEUED, RUNNING, WORKERS, "shipway:worker:*:jobs", "shipway:jobs:*")
+"""Patterns of the keys that carry no TTL; a test fails on any other key without one."""
+
+
+def job(job_id: str) -> str:
+    return f"shipway:job:{job_id}"
+
+
+def events(job_id: str) -> str:
+    return f"shipway:job:{job_id}:events"
+
+
+def credentials(job_id: str) -> str:
+    return f"shipway:job:{job_id}:credentials"
+
+
+def jobs(project: str) -> str:
+    return f"shipway:jobs:{project}"
+
+
+def worker(name: str) -> str:
+    return f"shipway:worker:{name}"
+
+
+def worker_jobs(name: str) -> str:
+    return f"shipway:worker:{name}:jobs"
+
+
+def idempotency(project: str, key: str) -> str:
+    return f"shipway:idempotency:{project}:{key}"

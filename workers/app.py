@@ -1,0 +1,28 @@
+"""The Celery app of a worker, and what runs in its main process beside the pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
+
+from shipway.queue import celery_app
+from workers import attendant, metrics, shutdown
+from workers.settings import worker_settings
+
+app = celery_app(worker_settings().redis_url, include=["workers.tasks"])
+
+
+@worker_ready.connect
+def _attend(**_: Any) -> None:
+    attendant.start(worker_settings())
+
+
+@worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    shutdown.begin(worker_settings().worker_grace)
+
+
+@worker_process_shutdown.connect
+def _gone(pid: int, **_: Any) -> None:
+    metrics.forget(pid)

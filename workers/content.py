@@ -1,0 +1,73 @@
+"""Gives builds their files: blobs on this machine's disk, read where the manifest points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from shipway.context.source import ContextSource
+from shipway.exceptions import BuildSystemError
+from shipway.models.context import Entry
+from shipway.storage.blobs import BlobStore
+
+CHUNK = 1 << 20
+
+
+class Content:
+    """Opens contexts. A blob in a remote store is fetched once, whole, into the cache folder."""
+
+    def __init__(self, blobs: BlobStore, cache: Path) -> None:
+        self._blobs = blobs
+        self._cache = cache
+        self._open: dict[str, int] = {}
+
+    async def source(self, project: str, digest: str) -> ContextSource:
+        """Open a context for reading.
+
+        Raises:
+            BuildSystemError: the store doesn't have it any more.
+        """
+        manifest = await self._blobs.manifest(project, digest)
+        if manifest is None:
+            raise BuildSystemError(f"the context {digest} is gone from the store", slug="context-gone")
+        for blob in {entry.blob for entry in manifest if entry.blob}:
+            await self._fetch(project, blob)
+        return ContextSource(manifest, self._read)
+
+    def close(self) -> None:
+        """Close every file."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    async def _fetch(self, project: str, blob: str) -> None:
+        if blob in self._open:
+            return
+        path = self._blobs.local_path(project, blob) or str(await self._cached(project, blob))
+        try:
+            self._open[blob] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as fault:
+            raise BuildSystemError("the files of the context are gone from the store", slug="context-gone") from fault
+
+    async def _cached(self, project: str, blob: str) -> Path:
+        path = self._cache / project / blob
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            partial = path.with_suffix(f".{os.getpid()}")
+            try:
+                with partial.open("wb") as file:
+                    async for chunk in self._blobs.read(project, blob):
+                        file.write(chunk)
+                partial.rename(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        return path
+
+    async def _read(self, entry: Entry) -> AsyncIterator[bytes]:
+        done = 0
+        while done < entry.size:
+            chunk = os.pread(self._open[entry.blob], min(CHUNK, entry.size - done), entry.offset + done)
+            if not chunk:
+                raise BuildSystemError(f"the content of {entry.path} ends early in the store", slug="context-gone")
+            done += len(chunk)
+            yield chunk

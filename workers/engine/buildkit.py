@@ -1,0 +1,106 @@
+"""Builds with BuildKit: a session that serves files, secrets and logins, and a trace that tells what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterable
+
+from aiodocker import DockerError
+from aiohttp import ClientResponse
+
+from shipway.exceptions import BuildSystemError, JobError
+from shipway.models.event import EventBody
+from workers.engine import failures
+from workers.engine.api import DaemonApi
+from workers.engine.contract import BuildOutcome, BuildRequest, Sink
+from workers.engine.finishing import finish
+from workers.engine.parameters import buildkit_parameters
+from workers.engine.session import Auth, FileSync, Secrets, open_session
+from workers.engine.stream import Message, error_in, messages
+from workers.engine.trace import Trace
+
+TRACE = "moby.buildkit.trace"
+IMAGE = "moby.image.id"
+STOPPING = 2.0
+"""Seconds that a cancelled build gets to end of itself before its connection is closed."""
+
+
+class BuildKitBuild:
+    """One build."""
+
+    def __init__(self, api: DaemonApi, request: BuildRequest, sink: Sink) -> None:
+        self._api = api
+        self._request = request
+        self._sink = sink
+        self._trace = Trace()
+        self._image_id: str | None = None
+        sources = request.sources
+        self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile})
+
+    async def run(self) -> BuildOutcome:
+        """Build to the end.
+
+        Raises:
+            JobError: it failed; steps and logs are in the sink.
+        """
+        credentials = self._request.credentials
+        services = [self._files, Secrets(credentials.secrets), Auth(credentials.registries)]
+        try:
+            async with open_session(self._api, services, self._request.shared_key) as session:
+                await self._follow(session)
+        except DockerError as error:
+            raise failures.of_answer(error) from error
+        return self._outcome()
+
+    async def _follow(self, session: str) -> None:
+        query = buildkit_parameters(self._request.spec, session=session, build_id=self._request.build_id)
+        async with self._api.request("POST", "build", query=query) as response:
+            stream = messages(response.content)
+            try:
+                await self._read(stream)
+            except asyncio.CancelledError:
+                await finish(self._stop(response), limit=2 * STOPPING)
+                raise
+
+    async def _read(self, stream: AsyncIterator[Message]) -> None:
+        async for message in stream:
+            if message.get("id") == TRACE:
+                await self._emit(self._trace.read(base64.b64decode(message["aux"])))
+            elif message.get("id") == IMAGE:
+                self._image_id = message["aux"]["ID"]
+            elif (text := error_in(message)) is not None:
+                await self._emit(self._trace.abandon())
+                raise self._failure(text)
+
+    async def _emit(self, events: Iterable[EventBody]) -> None:
+        for event in events:
+            await self._sink(event)
+
+    def _failure(self, text: str) -> JobError:
+        cause = self._files.failure
+        if isinstance(cause, JobError):
+            return cause
+        if cause is not None:
+            return BuildSystemError(f"the context can't be read: {cause}", slug="context-unreadable")
+        failed = self._trace.failed
+        ran = failed is not None and not failed.internal
+        return failures.of_build(text, step=failed.name if failed else None, ran=ran)
+
+    async def _stop(self, response: ClientResponse) -> None:
+        """Make the daemon stop, and wait for it to say so: only then is nothing left running."""
+        await self._api.json("POST", "build/cancel", query=[("id", self._request.build_id)], limit=STOPPING)
+        async with asyncio.timeout(STOPPING):
+            async for _ in response.content.iter_any():
+                pass
+
+    def _outcome(self) -> BuildOutcome:
+        if self._image_id is None:
+            raise BuildSystemError("the daemon ended the build without an image", slug="build-stream-ended")
+        return BuildOutcome(
+            image_id=self._image_id,
+            steps=self._trace.steps,
+            bases=dict(self._trace.bases),
+            context_sent=self._files.sent,
+            context_spared=max(0, self._files.wanted - self._files.sent),
+        )

@@ -1,0 +1,58 @@
+"""Keeps a running attempt's lease, and tells it when to stop. Runs on the job's own loop: a stuck loop loses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import StrEnum
+
+import structlog
+from redis.exceptions import RedisError
+
+from shipway.storage.jobs import Claim, Fenced, JobStore
+from workers import shutdown
+
+log = structlog.get_logger(__name__)
+
+LOOK = 0.5
+"""Seconds between two looks whether the job is to stop."""
+
+
+class Stop(StrEnum):
+    """Why an attempt has to stop before it is done."""
+
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    FENCED = "fenced"
+    SHUTDOWN = "shutdown"
+
+
+async def watch(jobs: JobStore, claim: Claim, lease: float) -> Stop:
+    """Renew the lease every third of its length; return as soon as there is a reason to stop.
+
+    Args:
+        jobs: the records.
+        claim: the attempt to watch over.
+        lease: seconds that a lease holds. An attempt that can't renew stops before it ends.
+    """
+    started = renewed = time.monotonic()
+    while True:
+        await asyncio.sleep(LOOK)
+        now = time.monotonic()
+        if now - started > claim.job.spec.timeout:
+            return Stop.TIMEOUT
+        if shutdown.overdue():
+            return Stop.SHUTDOWN
+        try:
+            if await jobs.cancel_requested(claim.job.id):
+                return Stop.CANCELLED
+            if now - renewed >= lease / 3:
+                async with asyncio.timeout(lease / 6):
+                    await jobs.renew(claim.job.id, claim.attempt)
+                renewed = now
+        except Fenced:
+            return Stop.FENCED
+        except (RedisError, OSError, TimeoutError) as fault:
+            log.warning("can't reach Redis to keep a lease", job=claim.job.id, fault=repr(fault))
+        if time.monotonic() - renewed > lease * 0.8:
+            return Stop.FENCED

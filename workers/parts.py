@@ -1,0 +1,43 @@
+"""What a job works with: connections made inside its own event loop, closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from shipway.storage.blobs import BlobStore
+from shipway.storage.jobs import JobStore
+from shipway.storage.redis import connect
+from shipway.storage.sealing import Sealer
+from workers.content import Content
+from workers.engine import Engine
+from workers.settings import WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Connections and stores of one job."""
+
+    settings: WorkerSettings
+    jobs: JobStore
+    content: Content
+    sealer: Sealer
+    engine: Engine
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: WorkerSettings) -> AsyncIterator[Parts]:
+        """Open the parts for one job."""
+        redis = connect(settings.redis_url)
+        try:
+            async with Engine(settings.docker_host) as engine:
+                yield cls(
+                    settings=settings,
+                    jobs=JobStore(redis, settings),
+                    content=Content(BlobStore(settings.store_url), settings.worker_cache),
+                    sealer=Sealer(settings.secret_keys.get_secret_value()),
+                    engine=engine,
+                )
+        finally:
+            await redis.aclose()

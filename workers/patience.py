@@ -1,0 +1,39 @@
+"""Rides out a Redis that is away: what a job has to say is said when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+PAUSE = 0.5
+"""Seconds between two tries."""
+LIMIT = 900.0
+"""Seconds after which a job gives up; its lease is long lost by then, and the reaper has it."""
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call to Redis again and again until it is answered.
+
+    Raises:
+        RedisError, OSError: Redis stayed away for `LIMIT` seconds.
+    """
+    began: float | None = None
+    while True:
+        try:
+            return await call()
+        except (RedisError, OSError) as fault:
+            if began is None:
+                began = time.monotonic()
+                log.warning("Redis is away; waiting for it", fault=repr(fault))
+            if time.monotonic() - began > LIMIT:
+                raise
+            await asyncio.sleep(PAUSE)

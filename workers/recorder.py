@@ -1,0 +1,107 @@
+"""Records what happens to one attempt: events in batches, the record's fields with them, everything fenced."""
+
+from __future__ import annotations
+
+import asyncio
+
+from shipway.models.event import EventBody, LogChunk, Progress, Step, StepChanged, StepStatus, Warned
+from shipway.models.job import Result
+from shipway.storage.jobs import Claim, JobStore, record_fields
+from workers.patience import patiently
+
+FLUSH = 0.05
+"""Seconds that an event may wait for others to travel with."""
+BATCH = 500
+"""Events that travel at once."""
+BUFFER = 20_000
+"""Events held while earlier ones are being stored (or Redis is away), before the build has to wait."""
+
+
+class Recorder:
+    """The sink of one attempt's events. While Redis is away, events wait here.
+
+    Raises from `__call__` and `flush`:
+        Fenced: another attempt runs, or the job has ended.
+    """
+
+    def __init__(self, jobs: JobStore, claim: Claim, max_log_bytes: int) -> None:
+        self._jobs = jobs
+        self._claim = claim
+        self._held: list[EventBody] = []
+        self._fields: dict[str, str] = {}
+        self._steps: dict[int, Step] = {}
+        self._batch = 0
+        self._log_left = max_log_bytes
+        self._lock = asyncio.Lock()
+        self._writing = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps so far, by number."""
+        return tuple(self._steps[number] for number in sorted(self._steps))
+
+    async def __call__(self, body: EventBody) -> None:
+        """Take one event."""
+        if isinstance(body, LogChunk):
+            limited = self._within_limit(body)
+            if limited is None:
+                return
+            body = limited
+        if isinstance(body, Progress):
+            self._drop_older(body)
+        self._hold(body)
+        if len(self._held) >= (BUFFER if self._writing else BATCH):
+            await self.flush()
+
+    async def note(self, result: Result, phases: dict[str, float]) -> None:
+        """Record what was reached so far, and wait until that and all before it is stored."""
+        self._fields |= record_fields(result=result, phases=phases)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until what is held is stored. A caller that is cancelled leaves the write to finish."""
+        await asyncio.shield(asyncio.ensure_future(self._flush()))
+
+    def close_steps(self, status: StepStatus, at: float) -> None:
+        """End every step that still runs: nobody will report on it any more."""
+        for step in self.steps:
+            if step.status is StepStatus.RUNNING:
+                self._hold(StepChanged(step=step.model_copy(update={"status": status, "completed": at})))
+
+    async def run(self) -> None:
+        """Write held events every few hundredths of a second, for as long as the attempt runs."""
+        while True:
+            await asyncio.sleep(FLUSH)
+            await self.flush()
+
+    def _hold(self, body: EventBody) -> None:
+        if isinstance(body, StepChanged):
+            self._steps[body.step.number] = body.step
+            self._fields |= record_fields(steps=self.steps)
+        self._held.append(body)
+
+    async def _flush(self) -> None:
+        async with self._lock:
+            held, self._held = self._held[:BATCH], self._held[BATCH:]
+            fields, self._fields = self._fields, {}
+            if not held and not fields:
+                return
+            self._batch += 1
+            self._writing = True
+            await patiently(lambda: self._jobs.append(self._claim, self._batch, held, fields))
+            self._writing = False
+        if self._held:
+            await self._flush()
+
+    def _within_limit(self, body: LogChunk) -> EventBody | None:
+        if self._log_left <= 0:
+            return None
+        self._log_left -= len(body.text)
+        if self._log_left > 0:
+            return body
+        return Warned(step=body.step, message="the log has reached its limit; the rest is left out")
+
+    def _drop_older(self, body: Progress) -> None:
+        last = self._held[-1] if self._held else None
+        if isinstance(last, Progress) and (last.step, last.id) == (body.step, body.id):
+            self._held.pop()

@@ -1,0 +1,124 @@
+"""Runs one attempt of one job: claim, phases in order, settle. Knows neither Celery nor aiodocker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from shipway.exceptions import BuildSystemError, ShipwayError
+from shipway.models.error import Problem
+from shipway.models.event import StepStatus
+from shipway.models.job import JobState
+from shipway.storage.jobs import Claim, Fenced
+from workers import metrics, shutdown
+from workers.building import Building
+from workers.keeper import Stop, watch
+from workers.parts import Parts
+from workers.patience import patiently
+from workers.reaper import backoff
+from workers.recorder import Recorder
+
+log = structlog.get_logger(__name__)
+
+
+async def run(parts: Parts, job_id: str) -> None:
+    """Run a job if it can be claimed; a message that means nothing any more, or comes too early, is dropped."""
+    if shutdown.stopping():
+        return
+    try:
+        await parts.engine.ping()
+    except BuildSystemError as fault:
+        log.warning("takes no job: the daemon does not answer", job=job_id, fault=fault.message)
+        return
+    claim = await parts.jobs.claim(job_id, parts.settings.worker_name)
+    if claim is not None:
+        await _Attempt(parts, claim).run()
+
+
+class _Attempt:
+    """One attempt, from claim to settlement."""
+
+    def __init__(self, parts: Parts, claim: Claim) -> None:
+        self._parts = parts
+        self._claim = claim
+        self._job = claim.job
+        self._recorder = Recorder(parts.jobs, claim, parts.settings.max_log_bytes)
+        self._log = log.bind(job=claim.job.id, attempt=claim.attempt)
+
+    async def run(self) -> None:
+        """Run the phases under the keeper's eye, then settle."""
+        kind = self._job.kind
+        started = self._job.timings.started
+        metrics.QUEUE_SECONDS.labels(kind).observe(max(0.0, (started or 0) - self._job.timings.created))
+        metrics.RUNNING.labels(kind).inc()
+        try:
+            outcome = await self._settled(await self._watched())
+        except Fenced:
+            outcome = "fenced"
+        finally:
+            metrics.RUNNING.labels(kind).dec()
+        metrics.JOBS.labels(kind, outcome).inc()
+        self._log.info("attempt ended", outcome=outcome)
+
+    async def _watched(self) -> Stop | BaseException | None:
+        """Returns why the attempt was stopped, the error it ended with, or None when it is done."""
+        work = asyncio.create_task(Building(self._parts, self._claim, self._recorder).run())
+        writing = asyncio.create_task(self._recorder.run())
+        watching = asyncio.create_task(watch(self._parts.jobs, self._claim, self._parts.settings.lease))
+        tasks = (work, writing, watching)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not work.cancelled():
+            return work.exception()
+        if not writing.cancelled():
+            return writing.exception()
+        return watching.exception() or watching.result()
+
+    async def _settled(self, end: Stop | BaseException | None) -> str:
+        """Write how it ended; returns the outcome for the metrics."""
+        if isinstance(end, Fenced) or end is Stop.FENCED:
+            raise Fenced(self._job.id)
+        if end is None:
+            return await self._finish(JobState.SUCCEEDED)
+        if end is Stop.CANCELLED:
+            return await self._finish(JobState.CANCELLED)
+        if end is Stop.SHUTDOWN:
+            return await self._hand_back(0.0, counts=False, problem=None)
+        if end is Stop.TIMEOUT:
+            text = f"the job ran longer than its limit of {self._job.spec.timeout:g} s"
+            return await self._finish(JobState.FAILED, Problem(slug="timeout", message=text))
+        problem = self._problem(end)
+        again = problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts
+        if again:
+            metrics.RETRIES.labels(problem.slug).inc()
+            return await self._hand_back(backoff(self._claim.losses + 1), counts=True, problem=problem)
+        return await self._finish(JobState.FAILED, problem)
+
+    def _problem(self, end: object) -> Problem:
+        if isinstance(end, ShipwayError):
+            return Problem.of(end)
+        self._log.error("unexpected error", exc_info=end if isinstance(end, BaseException) else None)
+        fault = BuildSystemError(
+            "something unexpected went wrong in the worker; its log tells more", slug="internal-error"
+        )
+        return Problem.of(fault)
+
+    async def _finish(self, state: JobState, problem: Problem | None = None) -> str:
+        self._recorder.close_steps(
+            StepStatus.CANCELLED if state is JobState.CANCELLED else StepStatus.FAILED, time.time()
+        )
+        await self._recorder.flush()
+        job_id, attempt = self._job.id, self._claim.attempt
+        await patiently(lambda: self._parts.jobs.settle(job_id, attempt, state, error=problem))
+        return problem.slug if problem else str(state)
+
+    async def _hand_back(self, delay: float, *, counts: bool, problem: Problem | None) -> str:
+        self._recorder.close_steps(StepStatus.CANCELLED, time.time())
+        await self._recorder.flush()
+        job_id, attempt = self._job.id, self._claim.attempt
+        await patiently(lambda: self._parts.jobs.requeue(job_id, attempt, delay=delay, counts=counts, error=problem))
+        return "retried" if counts else "handed-back"

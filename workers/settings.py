@@ -1,0 +1,35 @@
+"""Settings of a worker, beside those it shares with the service."""
+
+from __future__ import annotations
+
+import socket
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+
+from shipway.queue import SHARED, own_queue
+from shipway.settings import Settings
+
+
+class WorkerSettings(Settings):
+    """Read from `SHIPWAY_<NAME>` in the environment."""
+
+    worker_name: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
+    worker_concurrency: int = Field(2, ge=1, le=256, description="jobs run at once")
+    worker_host: str = Field("127.0.0.1", description="address that metrics and health are served on")
+    worker_port: int = Field(8471, description="port of metrics and health")
+    worker_cache: Path = Field(Path("/var/cache/shipway"), description="where fetched blobs are kept")
+    worker_grace: float = Field(30, description="seconds that running jobs get to finish after SIGTERM")
+    docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
+
+    @property
+    def queues(self) -> str:
+        """The queues it reads, as Celery's option wants them."""
+        return f"{SHARED},{own_queue(self.worker_name)}"
+
+
+@cache
+def worker_settings() -> WorkerSettings:
+    """Read the environment once per process."""
+    return WorkerSettings()
