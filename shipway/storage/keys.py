@@ -5,7 +5,7 @@
 | `shipway:job:{id}` | hash | the record of one job | retention, renewed at each transition |
 | `shipway:job:{id}:events` | stream | its events; entry `N-0` is event number N | as the record |
 | `shipway:job:{id}:credentials` | string | sealed secrets and registry logins | deleted when the job ends |
-| `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, entries are dropped |
+| `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, ids are dropped |
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
 | `shipway:workers` | set | names of workers seen | persistent |

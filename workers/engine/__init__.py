@@ -1,1 +1,8 @@
 """The worker's driver of its local Docker daemon: the only code that imports aiodocker."""
+
+from __future__ import annotations
+
+from workers.engine.contract import BuildOutcome, BuildSources, DaemonDescription, Sink
+from workers.engine.daemon import Engine
+
+__all__ = ["BuildOutcome", "BuildSources", "DaemonDescription", "Engine", "Sink"]

@@ -127,7 +127,9 @@ class DaemonApi:
 
 def lost(cause: object) -> BuildSystemError:
     """The daemon went away while it worked."""
-    return BuildSystemError(f"the Docker daemon went away in mid-work ({cause or 'connection lost'})", slug="daemon-lost")
+    return BuildSystemError(
+        f"the Docker daemon went away in mid-work ({cause or 'connection lost'})", slug="daemon-lost"
+    )
 
 
 def _unreachable(host: str, cause: object) -> BuildSystemError:

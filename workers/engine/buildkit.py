@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 from aiodocker import DockerError
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 
 from shipway.exceptions import BuildSystemError, JobError
 from shipway.models.event import EventBody
@@ -17,7 +17,7 @@ from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
 from workers.engine.parameters import buildkit_parameters
 from workers.engine.session import Auth, FileSync, Secrets, open_session
-from workers.engine.stream import Message, error_in, messages
+from workers.engine.stream import error_in, messages
 from workers.engine.trace import Trace
 
 TRACE = "moby.buildkit.trace"
@@ -35,6 +35,7 @@ class BuildKitBuild:
         self._sink = sink
         self._trace = Trace()
         self._image_id: str | None = None
+        self._ended = False
         sources = request.sources
         self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile})
 
@@ -56,22 +57,27 @@ class BuildKitBuild:
     async def _follow(self, session: str) -> None:
         query = buildkit_parameters(self._request.spec, session=session, build_id=self._request.build_id)
         async with self._api.request("POST", "build", query=query) as response:
-            stream = messages(response.content)
             try:
-                await self._read(stream)
-            except asyncio.CancelledError:
-                await finish(self._stop(response), limit=2 * STOPPING)
-                raise
+                await self._read(response)
+            finally:
+                if not self._ended:  # cancelled, or the sink raised
+                    await finish(self._stop(response), limit=2 * STOPPING)
 
-    async def _read(self, stream: AsyncIterator[Message]) -> None:
-        async for message in stream:
-            if message.get("id") == TRACE:
-                await self._emit(self._trace.read(base64.b64decode(message["aux"])))
-            elif message.get("id") == IMAGE:
-                self._image_id = message["aux"]["ID"]
-            elif (text := error_in(message)) is not None:
-                await self._emit(self._trace.abandon())
-                raise self._failure(text)
+    async def _read(self, response: ClientResponse) -> None:
+        try:
+            async for message in messages(response.content):
+                if message.get("id") == TRACE:
+                    await self._emit(self._trace.read(base64.b64decode(message["aux"])))
+                elif message.get("id") == IMAGE:
+                    self._image_id = message["aux"]["ID"]
+                elif (text := error_in(message)) is not None:
+                    self._ended = True
+                    await self._emit(self._trace.abandon())
+                    raise self._failure(text)
+        except ClientError:
+            self._ended = True
+            raise
+        self._ended = True
 
     async def _emit(self, events: Iterable[EventBody]) -> None:
         for event in events:
@@ -93,6 +99,7 @@ class BuildKitBuild:
         async with asyncio.timeout(STOPPING):
             async for _ in response.content.iter_any():
                 pass
+        await self._emit(self._trace.abandon())
 
     def _outcome(self) -> BuildOutcome:
         if self._image_id is None:

@@ -159,7 +159,9 @@ _STEP = _rule(
     r"runc run failed",
 )
 _CANCELLED = _rule("build-interrupted", BuildSystemError, r"context cancell?ed", r"\bgraceful stop\b")
-_SESSION = _rule("daemon-lost", BuildSystemError, r"no active sessions?", r"session .* not found", r"transport is closing")
+_SESSION = _rule(
+    "daemon-lost", BuildSystemError, r"no active sessions?", r"session .* not found", r"transport is closing"
+)
 _NO_BUILDKIT = _rule("buildkit-unsupported", BuildUserError, r"buildkit.*not (supported|enabled)")
 
 _WRAPPING = re.compile(
@@ -201,8 +203,9 @@ def of_push(message: str, reference: str) -> JobError:
 def of_answer(error: DockerError) -> JobError:
     """Judge an HTTP error that the daemon answered to a build."""
     if error.status == 431:  # noqa: PLR2004 - Request Header Fields Too Large
-        return BuildUserError("the options of this build are too large for a Docker daemon",
-                              slug="build-options-too-large")
+        return BuildUserError(
+            "the options of this build are too large for a Docker daemon", slug="build-options-too-large"
+        )
     judged = of_build(error.message)
     if judged.slug == "build-error" and 400 <= error.status < 500:  # noqa: PLR2004
         return BuildUserError(judged.message, slug="build-refused")

@@ -31,6 +31,8 @@ def _shared(spec: BuildSpec, dockerfile: str) -> Pairs:
     pairs += [("networkmode", spec.network)] if spec.network else []
     pairs += [("nocache", "1")] if spec.no_cache else []
     pairs += [("pull", "1")] if spec.pull else []
-    pairs += [("extrahosts", host.replace("=", ":", 1) if ":" not in host.partition("=")[0] else host)
-              for host in spec.extra_hosts]
+    pairs += [
+        ("extrahosts", host.replace("=", ":", 1) if ":" not in host.partition("=")[0] else host)
+        for host in spec.extra_hosts
+    ]
     return pairs

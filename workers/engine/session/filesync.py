@@ -107,8 +107,9 @@ class Transfer:
             elif packet.type == Packet.PACKET_FIN:
                 break
             elif packet.type == Packet.PACKET_ERR:
-                raise BuildSystemError(f"the daemon refused the context: {packet.data.decode(errors='replace')}",
-                                       slug="context-refused")
+                raise BuildSystemError(
+                    f"the daemon refused the context: {packet.data.decode(errors='replace')}", slug="context-refused"
+                )
         for _ in range(READERS):
             self._requests.put_nowait(None)
 

@@ -1,0 +1,206 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, BinaryIO, Self, Unpack
+
+from pydantic import ValidationError
+
+from shipway.client.answers import JobPage, WorkerList
+from shipway.client.config import service_url
+from shipway.client.connection import Connection
+from shipway.client.following import Follower
+from shipway.client.options import BuildKeywords
+from shipway.client.refusals import raise_for_job
+from shipway.client.threads import call_in_thread, iterate_in_thread
+from shipway.client.upload import (
+    DOCKERFILE,
+    Upload,
+    directory_upload,
+    locate_dockerfile,
+    stream_upload,
+)
+from shipway.exceptions import ClientError, InvalidRequest
+from shipway.models.event import Event
+from shipway.models.job import Job, JobState
+from shipway.models.receipt import ContextReceipt
+from shipway.models.request import BuildRequest
+from shipway.models.spec import Kind
+from shipway.models.worker import Worker
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with the bytes sent so far and the bytes in all, if known."""
+Context = str | Path | BinaryIO
+"""A directory, or an open binary stream that holds a tar (any compression) or a lone Dockerfile."""
+
+INDEXING_TIMEOUT = 600.0
+"""Seconds the service may take over a context once it has arrived."""
+
+
+class AsyncClient:
+    """Talks to one Shipway service. Use it as an asynchronous context manager.
+
+    Args:
+        url: of the service; by default from `SHIPWAY_URL` or the configuration file.
+        timeout: seconds for one ordinary request; uploads and following take as long as they take.
+
+    Every method raises `ClientError` (slug `service-unreachable`) without a connection, and the
+    `RequestError` that fits the status, with the service's slug, when the service refuses.
+    """
+
+    def __init__(self, url: str | None = None, *, timeout: float = 30.0) -> None:
+        self.url = service_url(url)
+        self._connection = Connection(self.url, timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connection.close()
+
+    async def upload_context(
+        self, context: Context, *, dockerfile: str | Path | None = None, on_progress: OnProgress | None = None
+    ) -> ContextReceipt:
+        """Send a context; builds name it by the digest in the receipt.
+
+        Args:
+            context: the directory or stream.
+            dockerfile: path inside the directory; it is sent even if `.dockerignore` names it, and its own
+                `<Dockerfile>.dockerignore` counts first.
+            on_progress: told how far the upload is.
+
+        Raises:
+            ClientError: there is no such directory or Dockerfile.
+            ContextError: the files can't serve as a context.
+        """
+        if not isinstance(context, str | Path):
+            upload, _ = await call_in_thread(lambda: stream_upload(context))
+            return await self._send(upload, on_progress)
+        root = Path(context)
+        name, outside = await call_in_thread(lambda: locate_dockerfile(root, dockerfile))
+        return await self._send(await call_in_thread(lambda: directory_upload(root, name, outside)), on_progress)
+
+    async def build(
+        self,
+        context: Context | BuildRequest,
+        *,
+        dockerfile: str | Path | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[BuildKeywords],
+    ) -> Job:
+        """Upload a context and start a build; returns as soon as the service has accepted the job.
+
+        Args:
+            context: the directory or stream; or a complete request, whose context is already uploaded.
+            dockerfile: relative to the context, or absolute; one outside is sent as a context of its own.
+            on_progress: told how far the upload is.
+            **options: see `BuildKeywords`.
+
+        Raises:
+            InvalidRequest: an option is wrong.
+            ClientError: there is no such directory or Dockerfile.
+            ContextError: the files can't serve as a context.
+        """
+        if isinstance(context, BuildRequest):
+            return await self.submit(context)
+        placeholder = "sha256:" + "0" * 64
+        build_request(placeholder, DOCKERFILE, None, options)  # tell what is wrong before the upload, not after
+        digest, name, apart = await self._upload_for_build(context, dockerfile, on_progress)
+        return await self.submit(build_request(digest, name, apart, options))
+
+    async def submit(self, request: BuildRequest, *, idempotency_key: str | None = None) -> Job:
+        """Start a build whose context is uploaded; sent again as often as needed, it starts one job."""
+        key = idempotency_key or str(uuid.uuid4())
+        body = request.model_dump(mode="json", exclude_defaults=True)
+        answer = await self._connection.post("/v1/builds", json=body, headers={"Idempotency-Key": key})
+        return Job.model_validate_json(answer.content)
+
+    async def job(self, job_id: str) -> Job:
+        """Read a job's record."""
+        return Job.model_validate_json((await self._connection.get(_path(job_id))).content)
+
+    async def jobs(
+        self,
+        *,
+        state: JobState | str | None = None,
+        kind: Kind | str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> JobPage:
+        """List jobs, newest first; pass `page.next` as `before` to get the next page."""
+        params = {"state": state, "kind": kind, "before": before, "limit": limit}
+        return JobPage.model_validate_json((await self._connection.get("/v1/jobs", params)).content)
+
+    async def events(self, job_id: str, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Yield a job's events that come after a number, each once, in order, live, until the final one.
+
+        Lost connections are made again and the events go on where they were.
+        """
+        follower = Follower(self._connection, _checked(job_id), after=after, read_job=self.job)
+        async with aclosing(follower.events()) as events:
+            async for event in events:
+                yield event
+
+    async def wait(self, job_id: str, *, check: bool = False) -> Job:
+        """Wait until a job has ended and return its record.
+
+        Raises:
+            BuildUserError, BuildSystemError, JobError: with `check`, if it did not succeed.
+        """
+        job = await self.job(job_id)
+        if not job.state.final:
+            async with aclosing(self.events(job_id, after=job.events)) as events:
+                async for _ in events:
+                    pass
+            job = await self.job(job_id)
+        if check:
+            raise_for_job(job)
+        return job
+
+    async def log(self, job_id: str) -> str:
+        """The log so far, as text."""
+        return (await self._connection.get(f"{_path(job_id)}/log")).content.decode(errors="replace")
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask for a job to be cancelled; one that has ended stays as it is."""
+        return Job.model_validate_json((await self._connection.post(f"{_path(job_id)}/cancel")).content)
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """List the workers that are alive."""
+        return WorkerList.model_validate_json((await self._connection.get("/v1/workers")).content).workers
+
+    async def get_json(self, path: str) -> Any:
+        """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
+        return (await self._connection.get(path)).json()
+
+    async def _upload_for_build(
+        self, context: Context, dockerfile: str | Path | None, on_progress: OnProgress | None
+    ) -> tuple[str, str, str | None]:
+        """Send what a build needs: the context's digest, the Dockerfile's path, the digest of its own context."""
+        if not isinstance(context, str | Path):
+            upload, lone = await call_in_thread(lambda: stream_upload(context))
+            receipt = await self._send(upload, on_progress)
+            return receipt.digest, lone.name if lone else str(dockerfile or DOCKERFILE), None
+        root = Path(context)
+        name, outside = await call_in_thread(lambda: locate_dockerfile(root, dockerfile))
+        apart = (await self._send(outside.upload(), None)).digest if outside else None
+        upload = await call_in_thread(lambda: directory_upload(root, name, outside))
+        return (await self._send(upload, on_progress)).digest, name, apart
+
+    async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
+        answer = await self._connection.upload(
+            "/v1/contexts",
+            lambda: _counted(upload, on_progress),
+            timeout=INDEXING_TIMEOUT,
+            replayable=upload.replayable,
+        )
+        return ContextReceipt.model_validate_json(answer.content)

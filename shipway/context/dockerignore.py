@@ -1,0 +1,158 @@
+"""`.dockerignore` by Docker's rules.
+
+Sources: the reader in moby/patternmatcher/ignorefile (comments, blanks, cleaning), its `PatternMatcher` with the
+results of parent directories handed down (the variant that docker's client and BuildKit walk with), and the pruning of
+excluded directories in tonistiigi/fsutil's filter.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from shipway.context.glob import Matcher, compile_pattern
+from shipway.context.paths import shown
+from shipway.exceptions import ContextError
+
+Trail = tuple[bool, ...]
+"""Which patterns have matched a directory or a parent of it; handed down to what lies below."""
+
+_BOM = b"\xef\xbb\xbf"
+_WILD = frozenset("*[]?^\\")
+
+
+def read_patterns(raw: bytes | str) -> list[str]:
+    """Read the lines of a `.dockerignore` file as patterns, cleaned, exceptions with their `!` in front.
+
+    A `#` starts a comment only as the very first character of a line. A leading slash means nothing: patterns are
+    relative to the context. Names that are not UTF-8 come through as surrogates, as `os.fsdecode` gives them.
+    """
+    data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
+    lines = data.removeprefix(_BOM).decode("utf-8", "surrogateescape").split("\n")
+    patterns = (_clean_line(line.strip()) for line in lines if not line.startswith("#"))
+    return [pattern for pattern in patterns if pattern]
+
+
+def _clean_line(line: str) -> str:
+    mark = "!" if line.startswith("!") else ""
+    pattern = line.removeprefix("!").strip()
+    if pattern:
+        pattern = _clean(pattern)
+        if len(pattern) > 1:
+            pattern = pattern.removeprefix("/")
+    return mark + pattern
+
+
+def _clean(path: str) -> str:
+    """Shorten a path as Go's `filepath.Clean` does; unlike `normpath`, which keeps two leading slashes."""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern: its text without the `!`, whether it is an exception, and its matcher."""
+
+    text: str
+    exception: bool
+    matches: Matcher
+
+    @classmethod
+    def parse(cls, line: str) -> Pattern:
+        """Compile one pattern.
+
+        Raises:
+            ContextError: it is malformed (`dockerignore-invalid`).
+        """
+        cleaned = _clean(line)
+        text = cleaned.removeprefix("!")
+        if not text:
+            raise ContextError("an exception in .dockerignore names nothing: '!'", slug="dockerignore-invalid")
+        try:
+            matches = compile_pattern(text)
+        except ValueError as error:
+            raise ContextError(
+                f"the pattern {shown(line)} in .dockerignore is malformed: {error}", slug="dockerignore-invalid"
+            ) from None
+        return cls(text, cleaned.startswith("!"), matches)
+
+    @property
+    def base(self) -> str:
+        """The pattern without a trailing `/*` or `/**`."""
+        return self.text.removesuffix("/**").removesuffix("/*")
+
+    @property
+    def literal(self) -> bool:
+        """Whether the base is a plain path, so that a prefix test tells where matches can lie."""
+        return not _WILD.intersection(self.base)
+
+
+class PatternMatcher:
+    """An ordered list of patterns: the last one that matches a path or a parent of it decides."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Compile the patterns.
+
+        Raises:
+            ContextError: one is malformed (`dockerignore-invalid`).
+        """
+        self.patterns = tuple(Pattern.parse(stripped) for line in patterns if (stripped := line.strip()))
+        self._wanted_bases = _literal_bases(p for p in self.patterns if not p.exception)
+        self._exception_bases = _literal_bases(p for p in self.patterns if p.exception)
+
+    def excludes(self, path: str) -> bool:
+        """Return whether the patterns select this path (for `.dockerignore`: leave it out)."""
+        matched, trail = False, None
+        for ancestor in _with_ancestors(path):
+            matched, trail = self.match(ancestor, trail)
+        return matched
+
+    def match(self, path: str, parent: Trail | None) -> tuple[bool, Trail]:
+        """Match one path, given the trail of its parent directory (None at the top).
+
+        Walking down with trails costs one test per pattern and path instead of one per ancestor.
+        """
+        matched = False
+        trail: list[bool] = []
+        for index, pattern in enumerate(self.patterns):
+            hit = parent is not None and parent[index]
+            # A pattern that could change nothing is not evaluated, and leaves no trace for the children. Docker's
+            # walkers rely on that: after "a/b", an exception "!a" does not bring a/b back.
+            if not hit and pattern.exception == matched:
+                hit = pattern.matches(path)
+            trail.append(hit)
+            if hit:
+                matched = not pattern.exception
+        return matched, tuple(trail)
+
+    def may_except_below(self, directory: str) -> bool:
+        """Return whether an exception could bring back something below an excluded directory.
+
+        If not, the directory need not be entered.
+        """
+        return _may_lie_below(directory, self._exception_bases)
+
+    def may_match_below(self, directory: str) -> bool:
+        """Return whether a pattern could match something below a directory that it does not match itself."""
+        return _may_lie_below(directory, self._wanted_bases)
+
+
+def _literal_bases(patterns: Iterable[Pattern]) -> tuple[str, ...] | None:
+    """Return the bases of patterns, each with a slash at its end, or None if one of them has wildcards."""
+    listed = list(patterns)
+    if not all(pattern.literal for pattern in listed):
+        return None
+    return tuple(f"{pattern.base}/" for pattern in listed)
+
+
+def _may_lie_below(directory: str, bases: tuple[str, ...] | None) -> bool:
+    return bases is None or any(base.startswith(f"{directory}/") for base in bases)
+
+
+def _with_ancestors(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at != -1:
+        yield path[:at]
+        at = path.find("/", at + 1)
+    yield path

@@ -1,0 +1,90 @@
+"""The entries of an archive as they would lie on a disk after unpacking it, without unpacking it."""
+
+from __future__ import annotations
+
+from shipway.context.limits import Limits
+from shipway.context.paths import shown
+from shipway.exceptions import ContextError, TooLarge
+from shipway.models.context import Entry, EntryType, Manifest
+
+_IMPLIED_MODE = 0o755
+
+
+class EntryTree:
+    """Collects entries in the order of an archive: the last one at a path wins, as with tar.
+
+    A directory is only there once something was put into it or it was put itself. Replacing a directory by
+    something else removes what lay below it.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._entries: dict[str, Entry] = {}
+        self._children: dict[str, list[str]] = {}
+        self._count = 0
+        self._name_bytes = 0
+
+    def get(self, path: str) -> Entry | None:
+        """Return the entry that is at this path now."""
+        return self._entries.get(path)
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, with the parent directories it implies.
+
+        Raises:
+            ContextError: a parent is a file or a symbolic link (`context-path-through-link`).
+            TooLarge: too many entries (`context-too-many-entries`), or too long names (`context-too-large`).
+        """
+        self._ensure_parents(entry.path)
+        if entry.type is not EntryType.DIR:
+            self._remove_below(entry.path)
+        self._set(entry)
+
+    def manifest(self) -> Manifest:
+        """Return what is left at the end."""
+        return Manifest(self._entries.values())
+
+    def _ensure_parents(self, path: str) -> None:
+        missing: list[str] = []
+        parent = path.rpartition("/")[0]
+        while parent:
+            found = self._entries.get(parent)
+            if found is None:
+                missing.append(parent)
+            elif found.type is EntryType.DIR:
+                break
+            else:
+                raise ContextError(
+                    f"the path {shown(path)} leads through {shown(parent)}, which is a {found.type}, not a directory",
+                    slug="context-path-through-link",
+                )
+            parent = parent.rpartition("/")[0]
+        for implied in reversed(missing):
+            self._set(Entry(implied, EntryType.DIR, _IMPLIED_MODE))
+
+    def _set(self, entry: Entry) -> None:
+        self._account(len(entry.path) + len(entry.link))
+        if entry.path not in self._entries:
+            parent = entry.path.rpartition("/")[0]
+            self._children.setdefault(parent, []).append(entry.path)
+        self._entries[entry.path] = entry
+
+    def _account(self, name_length: int) -> None:
+        self._count += 1
+        self._name_bytes += name_length
+        if self._count > self._limits.max_entries:
+            raise TooLarge(
+                f"the context has more than {self._limits.max_entries} entries; leave files out with .dockerignore",
+                slug="context-too-many-entries",
+            )
+        if self._name_bytes > self._limits.max_names:
+            raise TooLarge(
+                f"the paths of the context take more than {self._limits.max_names} bytes", slug="context-too-large"
+            )
+
+    def _remove_below(self, path: str) -> None:
+        doomed = self._children.pop(path, [])
+        while doomed:
+            gone = doomed.pop()
+            doomed += self._children.pop(gone, [])
+            del self._entries[gone]

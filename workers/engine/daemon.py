@@ -1,0 +1,147 @@
+"""The worker's face of one Docker daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from types import TracebackType
+from typing import Any, Self
+
+from aiodocker import DockerError
+
+from shipway.exceptions import BuildSystemError, BuildUserError, JobError
+from shipway.models.reference import Reference
+from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
+from workers.engine import failures
+from workers.engine.api import DaemonApi, lost
+from workers.engine.buildkit import BuildKitBuild
+from workers.engine.canary import Canary
+from workers.engine.classic import ClassicBuild
+from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
+from workers.engine.push import push
+
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_BUILDKIT_SINCE = (1, 39)
+"""API of Engine 18.09, the first with BuildKit inside."""
+_KILLED = 137
+"""Exit code of a step that was killed: by its own memory limit, or by a daemon that is shutting down."""
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "armv6l": "arm/v6", "i686": "386"}
+
+
+class Engine:
+    """One Docker daemon.
+
+    Use it inside `async with`. Every method raises BuildSystemError `daemon-unreachable` when there is no
+    daemon, and `daemon-lost` when it goes away in mid-work. Nothing is tried twice here.
+    """
+
+    def __init__(self, host: str | None = None) -> None:
+        """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket."""
+        self._api = DaemonApi(host)
+
+    async def __aenter__(self) -> Self:
+        await self._api.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    async def ping(self) -> None:
+        """Return if the daemon answers."""
+        await self._ask("GET", "version")
+
+    async def describe(self) -> DaemonDescription:
+        """Ask the daemon about itself."""
+        version, info = await asyncio.gather(self._ask("GET", "version"), self._ask("GET", "info"))
+        api = str(version["ApiVersion"])
+        has_buildkit = tuple(map(int, api.split("."))) >= _BUILDKIT_SINCE and version["Os"] == "linux"
+        architecture = str(info["Architecture"])
+        return DaemonDescription(
+            version=str(version["Version"]),
+            api_version=api,
+            os=str(version["Os"]),
+            architecture=_ARCHITECTURES.get(architecture, architecture),
+            cpus=int(info["NCPU"]),
+            memory=int(info["MemTotal"]),
+            data_root=str(info["DockerRootDir"]),
+            has_buildkit=has_buildkit,
+        )
+
+    async def build(
+        self,
+        spec: BuildSpec,
+        sources: BuildSources,
+        credentials: Credentials,
+        sink: Sink,
+        *,
+        build_id: str,
+        shared_key: str,
+    ) -> BuildOutcome:
+        """Build an image; it gets no name, only an id.
+
+        Cancelling the task that awaits this stops the daemon's work within 2 s, before the cancellation goes on.
+
+        Args:
+            spec: what to build; its tags and `push` are not looked at.
+            sources: the files.
+            credentials: secrets for steps and logins for base images.
+            sink: takes the events. What it raises ends the build and comes through.
+            build_id: unique per attempt.
+            shared_key: see `BuildRequest`.
+
+        Raises:
+            BuildUserError: the Dockerfile, the context or a credential is at fault.
+            BuildSystemError: the daemon or a registry is.
+        """
+        request = BuildRequest(spec, sources, credentials, build_id, shared_key)
+        builder = BuildKitBuild if spec.builder is Builder.BUILDKIT else ClassicBuild
+        async with Canary(self._api) as canary:
+            try:
+                return await builder(self._api, request, sink).run()
+            except JobError as error:
+                if error.slug != "daemon-lost" and await canary.died(_patience(error)):
+                    raise lost(error.message) from error
+                raise
+
+    async def tag(self, image: str, reference: str) -> None:
+        """Give an image (an id or a name) one more name."""
+        name = Reference.parse(reference)
+        query = [("repo", name.name), ("tag", name.tag or "latest")]
+        await self._ask("POST", f"images/{_image(image)}/tag", query)
+
+    async def push(self, reference: str, login: RegistryLogin | None, sink: Sink) -> str:
+        """Push one tag; return the digest under which its registry confirms to have it."""
+        return await push(self._api, Reference.parse(reference), login, sink)
+
+    async def untag(self, reference: str) -> None:
+        """Take a name away; the image goes too if that was its last one. No such name is no error."""
+        await self.remove_image(str(Reference.parse(reference)))
+
+    async def remove_image(self, image: str) -> None:
+        """Remove an image by id or name, as far as nothing else needs it. No such image is no error."""
+        try:
+            await self._ask("DELETE", f"images/{_image(image)}")
+        except BuildUserError as error:
+            if error.slug != "image-missing":
+                raise
+
+    async def _ask(self, method: str, path: str, query: list[tuple[str, str]] | None = None) -> Any:
+        try:
+            return await self._api.json(method, path, query=query or ())
+        except DockerError as error:
+            if error.status == 404:  # noqa: PLR2004 - Not Found
+                raise BuildUserError(error.message, slug="image-missing") from error
+            raise failures.of_answer(error) from error
+
+
+def _image(name: str) -> str:
+    """Check a name that goes into a URL path: an image id or a reference by the grammar."""
+    return name if _IMAGE_ID.fullmatch(name) else str(Reference.parse(name))
+
+
+def _patience(error: JobError) -> float:
+    """How many seconds the daemon may take to die after an error that looks like its dying."""
+    suspicious = error.slug in ("build-stream-ended", "build-interrupted", "daemon-unreachable", "build-error")
+    return 3.0 if suspicious or failures.exit_code(error.message) == _KILLED else 0.0
