@@ -11,8 +11,8 @@
         print(client.wait(job.id, check=True).result.image_id)
 """
 
-from shipway.client.answers import JobPage
 from shipway.client.aio import AsyncClient
+from shipway.client.answers import JobPage
 from shipway.client.sync import Client
 
 __all__ = ["AsyncClient", "Client", "JobPage"]

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from pathlib import Path
-from typing import Any, BinaryIO, Self, Unpack
-
-from pydantic import ValidationError
+from typing import Any, Self, Unpack
 
 from shipway.client.answers import JobPage, WorkerList
 from shipway.client.config import service_url
 from shipway.client.connection import Connection
 from shipway.client.following import Follower
-from shipway.client.options import BuildKeywords
+from shipway.client.options import BuildKeywords, build_request, check_options
 from shipway.client.refusals import raise_for_job
 from shipway.client.threads import call_in_thread, iterate_in_thread
-from shipway.client.upload import (
-    DOCKERFILE,
-    Upload,
-    directory_upload,
-    locate_dockerfile,
-    stream_upload,
-)
-from shipway.exceptions import ClientError, InvalidRequest
+from shipway.client.upload import Context, Dockerfile, LocalContext, Upload, prepare
+from shipway.exceptions import ClientError
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
 from shipway.models.receipt import ContextReceipt
@@ -35,10 +25,8 @@ from shipway.models.worker import Worker
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes sent so far and the bytes in all, if known."""
-Context = str | Path | BinaryIO
-"""A directory, or an open binary stream that holds a tar (any compression) or a lone Dockerfile."""
 
-INDEXING_TIMEOUT = 600.0
+INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
 
@@ -68,7 +56,11 @@ class AsyncClient:
         await self._connection.close()
 
     async def upload_context(
-        self, context: Context, *, dockerfile: str | Path | None = None, on_progress: OnProgress | None = None
+        self,
+        context: Context | LocalContext,
+        *,
+        dockerfile: Dockerfile | None = None,
+        on_progress: OnProgress | None = None,
     ) -> ContextReceipt:
         """Send a context; builds name it by the digest in the receipt.
 
@@ -82,18 +74,13 @@ class AsyncClient:
             ClientError: there is no such directory or Dockerfile.
             ContextError: the files can't serve as a context.
         """
-        if not isinstance(context, str | Path):
-            upload, _ = await call_in_thread(lambda: stream_upload(context))
-            return await self._send(upload, on_progress)
-        root = Path(context)
-        name, outside = await call_in_thread(lambda: locate_dockerfile(root, dockerfile))
-        return await self._send(await call_in_thread(lambda: directory_upload(root, name, outside)), on_progress)
+        return await self._send((await _prepared(context, dockerfile)).upload, on_progress)
 
     async def build(
         self,
-        context: Context | BuildRequest,
+        context: Context | LocalContext | BuildRequest,
         *,
-        dockerfile: str | Path | None = None,
+        dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
         **options: Unpack[BuildKeywords],
     ) -> Job:
@@ -112,10 +99,24 @@ class AsyncClient:
         """
         if isinstance(context, BuildRequest):
             return await self.submit(context)
-        placeholder = "sha256:" + "0" * 64
-        build_request(placeholder, DOCKERFILE, None, options)  # tell what is wrong before the upload, not after
-        digest, name, apart = await self._upload_for_build(context, dockerfile, on_progress)
-        return await self.submit(build_request(digest, name, apart, options))
+        return await self.submit(
+            await self.upload_for_build(context, dockerfile=dockerfile, on_progress=on_progress, **options)
+        )
+
+    async def upload_for_build(
+        self,
+        context: Context | LocalContext,
+        *,
+        dockerfile: Dockerfile | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[BuildKeywords],
+    ) -> BuildRequest:
+        """The first half of `build`: everything but `submit`. Nothing runs yet, so it may be given up."""
+        check_options(options)
+        local = await _prepared(context, dockerfile)
+        apart = (await self._send(local.outside.upload(), None)).digest if local.outside else None
+        receipt = await self._send(local.upload, on_progress)
+        return build_request(receipt.digest, local.dockerfile, apart, options)
 
     async def submit(self, request: BuildRequest, *, idempotency_key: str | None = None) -> Job:
         """Start a build whose context is uploaded; sent again as often as needed, it starts one job."""
@@ -145,7 +146,7 @@ class AsyncClient:
 
         Lost connections are made again and the events go on where they were.
         """
-        follower = Follower(self._connection, _checked(job_id), after=after, read_job=self.job)
+        follower = Follower(self._connection, _path(job_id), after=after, read_job=lambda: self.job(job_id))
         async with aclosing(follower.events()) as events:
             async for event in events:
                 yield event
@@ -182,25 +183,34 @@ class AsyncClient:
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
         return (await self._connection.get(path)).json()
 
-    async def _upload_for_build(
-        self, context: Context, dockerfile: str | Path | None, on_progress: OnProgress | None
-    ) -> tuple[str, str, str | None]:
-        """Send what a build needs: the context's digest, the Dockerfile's path, the digest of its own context."""
-        if not isinstance(context, str | Path):
-            upload, lone = await call_in_thread(lambda: stream_upload(context))
-            receipt = await self._send(upload, on_progress)
-            return receipt.digest, lone.name if lone else str(dockerfile or DOCKERFILE), None
-        root = Path(context)
-        name, outside = await call_in_thread(lambda: locate_dockerfile(root, dockerfile))
-        apart = (await self._send(outside.upload(), None)).digest if outside else None
-        upload = await call_in_thread(lambda: directory_upload(root, name, outside))
-        return (await self._send(upload, on_progress)).digest, name, apart
-
     async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
         answer = await self._connection.upload(
             "/v1/contexts",
             lambda: _counted(upload, on_progress),
-            timeout=INDEXING_TIMEOUT,
+            patience=INDEXING_PATIENCE,
             replayable=upload.replayable,
         )
         return ContextReceipt.model_validate_json(answer.content)
+
+
+async def _prepared(context: Context | LocalContext, dockerfile: Dockerfile | None) -> LocalContext:
+    if isinstance(context, LocalContext):
+        return context
+    return await call_in_thread(lambda: prepare(context, dockerfile))
+
+
+async def _counted(upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
+    sent = 0
+    async with aclosing(iterate_in_thread(upload.chunks)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+            sent += len(chunk)
+            if on_progress is not None:
+                on_progress(sent, upload.total)
+
+
+def _path(job_id: str) -> str:
+    """The job's URL path; anything but an id must not become another path."""
+    if not job_id.isalnum() or not job_id.isascii():
+        raise ClientError(f"{job_id[:100]!r} is not a job id", slug="job-id-invalid", field="id")
+    return f"/v1/jobs/{job_id}"

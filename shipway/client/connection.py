@@ -62,20 +62,18 @@ class Connection:
         """GET, sent again when the connection fails or the service is away for the moment."""
         return await self._again(lambda: self._http.build_request("GET", path, params=_given(params)))
 
-    async def post(
-        self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+    async def post(self, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """POST something that may be sent twice: a cancellation, or a build under its idempotency key."""
         return await self._again(lambda: self._http.build_request("POST", path, json=json, headers=headers))
 
     async def upload(
-        self, path: str, body: Callable[[], AsyncIterable[bytes]], *, timeout: float, replayable: bool
+        self, path: str, body: Callable[[], AsyncIterable[bytes]], *, patience: float, replayable: bool
     ) -> httpx.Response:
-        """POST a streamed body; `timeout` (seconds) is how long the service may take over it after its end.
+        """POST a streamed body; `patience` (seconds) is how long the service may take over it after its end.
 
         A body that is not replayable (a pipe) is sent once.
         """
-        limits = httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT, read=timeout)
+        limits = httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT, read=patience)
         return await self._again(
             lambda: self._http.build_request(
                 "POST", path, content=body(), headers={"Content-Type": "application/x-tar"}, timeout=limits

@@ -36,7 +36,7 @@ class Follower:
 
     Args:
         connection: to the service.
-        job_id: the job.
+        path: URL path of the job.
         after: number of the last event already seen; 0 for none.
         read_job: reads the job's record, to tell "ended before" from "connection lost".
         patience: seconds to keep trying without any connection.
@@ -45,14 +45,14 @@ class Follower:
     def __init__(
         self,
         connection: Connection,
-        job_id: str,
+        path: str,
         *,
         after: int,
-        read_job: Callable[[str], Awaitable[Job]],
+        read_job: Callable[[], Awaitable[Job]],
         patience: float = PATIENCE,
     ) -> None:
         self._connection = connection
-        self._job_id = job_id
+        self._path = path
         self._after = after
         self._read_job = read_job
         self._patience = patience
@@ -85,15 +85,14 @@ class Follower:
 
     async def _check_for_end(self) -> None:
         """A connection that ended without one event: was the last one seen already?"""
-        job = await self._read_job(self._job_id)
+        job = await self._read_job()
         self._ended = job.state.final and self._after >= job.events
 
     async def _one_connection(self) -> AsyncGenerator[Event, None]:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         if self._after:
             headers["Last-Event-ID"] = str(self._after)
-        path = f"/v1/jobs/{self._job_id}/events"
-        response = await self._connection.open(path, headers=headers, read_timeout=SILENCE)
+        response = await self._connection.open(f"{self._path}/events", headers=headers, read_timeout=SILENCE)
         parser = SseParser()
         try:
             async for chunk in response.aiter_bytes():
@@ -121,7 +120,7 @@ class Follower:
             if message.event not in _KNOWN:
                 return None
             raise ClientError(
-                f"event {seq} of job {self._job_id} can't be read; is this client older than the service?",
+                f"event {seq} of {self._path} can't be read; is this client older than the service?",
                 slug="unexpected-answer",
             ) from fault
         self._ended = is_final(event)

@@ -1,10 +1,15 @@
-"""The options of a build, as keyword arguments."""
+"""The options of a build: keyword arguments on this side, a `BuildRequest` on the other."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from pydantic import ValidationError
+
+from shipway.exceptions import InvalidRequest
+from shipway.models.request import BuildRequest
 from shipway.models.spec import RegistryLogin
 
 
@@ -30,3 +35,43 @@ class BuildKeywords(TypedDict, total=False):
     priority: int
     secrets: Mapping[str, bytes]
     registries: Mapping[str, RegistryLogin]
+
+
+_SOME_DIGEST = "sha256:" + "0" * 64
+
+
+def build_request(
+    context: str, dockerfile: str, dockerfile_context: str | None, options: BuildKeywords
+) -> BuildRequest:
+    """Put a request together.
+
+    Raises:
+        InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
+    """
+    secrets = {name: base64.b64encode(value).decode() for name, value in options.get("secrets", {}).items()}
+    fields = {
+        **options,
+        "context": context,
+        "dockerfile": dockerfile,
+        "dockerfile_context": dockerfile_context,
+        "secrets": secrets,
+    }
+    try:
+        return BuildRequest.model_validate(fields)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        # A type with a hyphen is one of Shipway's own slugs.
+        slug = first["type"] if "-" in first["type"] else None
+        raise InvalidRequest(f"{field}: {first['msg']}", slug=slug, field=field) from None
+
+
+def check_options(options: BuildKeywords) -> None:
+    """Tell what is wrong with the options before anything is uploaded.
+
+    Raises:
+        InvalidRequest: an option is wrong.
+    """
+    request = build_request(_SOME_DIGEST, "Dockerfile", None, options)
+    if request.push and not request.tags:
+        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")

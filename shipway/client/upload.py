@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from shipway.context.dockerignore import dockerignore_for, read_patterns
+from shipway.context.dockerignore import read_patterns
 from shipway.context.pack import tar_of_directory
-from shipway.context.walk import LocalFile, walk
+from shipway.context.walk import LocalFile, dockerignore_for, walk
 from shipway.exceptions import ClientError
 from shipway.models.context import EntryType
 
@@ -59,75 +59,108 @@ class DockerfileSource:
         return Upload(lambda: (packed,), len(packed), replayable=True)
 
 
-def locate_dockerfile(root: Path, dockerfile: str | Path | None) -> tuple[str, DockerfileSource | None]:
-    """Find the Dockerfile of a directory.
+Context = str | Path | BinaryIO
+"""A directory, or an open binary stream that holds a tar (any compression) or a lone Dockerfile."""
+Dockerfile = str | Path | DockerfileSource
+"""A path relative to the context, or absolute; or a Dockerfile from elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalContext:
+    """All that a build sends.
+
+    Attributes:
+        upload: the context.
+        dockerfile: path of the Dockerfile, in the context or in the one made of `outside`.
+        outside: the Dockerfile, if it does not lie in the context.
+        text: the Dockerfile's content, or None when it lies inside a tar.
+    """
+
+    upload: Upload
+    dockerfile: str
+    outside: DockerfileSource | None = None
+    text: bytes | None = None
+
+
+def prepare(context: Context, dockerfile: Dockerfile | None = None) -> LocalContext:
+    """Look at a context: find its Dockerfile, walk a directory, tell a tar from a Dockerfile. Blocks.
 
     Args:
-        root: the context.
-        dockerfile: path relative to the root, or absolute; None for `Dockerfile` (or `dockerfile`, as Docker does).
-
-    Returns:
-        its path inside the context, and None; or its name and its content when it lies outside.
+        context: a directory, or an open binary stream that holds a tar (any compression) or a lone Dockerfile.
+        dockerfile: path relative to the context, or absolute, or a Dockerfile from elsewhere; by default
+            `Dockerfile` (or `dockerfile`, as Docker does).
 
     Raises:
-        ClientError: `context-missing` or `dockerfile-missing`.
+        ClientError: `context-missing`, `context-invalid`, `dockerfile-missing`, `dockerfile-ambiguous`.
+        ContextError: a file can't be read or can't be part of a context; an ignore pattern is bad.
     """
+    if isinstance(context, str | Path):
+        return _prepare_directory(Path(context), dockerfile)
+    return _prepare_stream(context, dockerfile)
+
+
+def _prepare_directory(root: Path, dockerfile: Dockerfile | None) -> LocalContext:
     if not root.is_dir():
         raise ClientError(f"there is no directory {root}", slug="context-missing", field="context")
+    if isinstance(dockerfile, DockerfileSource):
+        found: tuple[str, DockerfileSource | None, bytes] = (dockerfile.name, dockerfile, dockerfile.content)
+    else:
+        found = _locate(root, dockerfile)
+    name, outside, text = found
+    return LocalContext(_directory_upload(root, name, outside), name, outside, text)
+
+
+def _locate(root: Path, dockerfile: str | Path | None) -> tuple[str, DockerfileSource | None, bytes]:
     path = root / (dockerfile or DOCKERFILE)
     if dockerfile is None and not path.exists() and (root / DOCKERFILE.lower()).is_file():
         path = root / DOCKERFILE.lower()
     if not path.is_file():
         raise ClientError(f"there is no Dockerfile at {path}", slug="dockerfile-missing", field="dockerfile")
+    text = _read(path)
     real, real_root = path.resolve(), root.resolve()
     if real.is_relative_to(real_root):
-        return real.relative_to(real_root).as_posix(), None
+        return real.relative_to(real_root).as_posix(), None, text
     ignore = path.with_name(f"{path.name}.dockerignore")
-    return path.name, DockerfileSource(_read(path), path.name, _read(ignore) if ignore.is_file() else None)
+    return path.name, DockerfileSource(text, path.name, _read(ignore) if ignore.is_file() else None), text
 
 
-def directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | None) -> Upload:
-    """Walk a directory by Docker's ignore rules; it is read while it is sent. Blocks.
-
-    Raises:
-        ContextError: a file can't be read or can't be part of a context; an ignore pattern is bad.
-    """
+def _directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | None) -> Upload:
+    keep: tuple[str, ...] = () if outside else (dockerfile,)
     if outside is not None and outside.ignore is not None:
-        patterns, keep = read_patterns(outside.ignore), ()
+        patterns = read_patterns(outside.ignore)
     else:
-        patterns, keep = dockerignore_for(root, dockerfile), () if outside else (dockerfile,)
+        patterns = dockerignore_for(root, dockerfile)
     files = list(walk(root, patterns, keep))
     return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True)
 
 
-def stream_upload(stream: BinaryIO) -> tuple[Upload, DockerfileSource | None]:
-    """Tell a tar (any compression) from a bare Dockerfile by its first bytes, as `docker build -` does. Blocks.
-
-    Returns:
-        the upload, and the Dockerfile if the stream was one.
-
-    Raises:
-        ClientError: `context-missing` when the stream is empty or neither of the two.
-    """
+def _prepare_stream(stream: BinaryIO, dockerfile: Dockerfile | None) -> LocalContext:
+    """Tell a tar (any compression) from a bare Dockerfile by its first bytes, as `docker build -` does."""
     head = _read_up_to(stream, _BLOCK)
     if not head:
         raise ClientError("there is nothing on the stream that should hold the context", slug="context-missing")
     if _is_archive(head):
-        return Upload(lambda: _continued(head, stream), None, replayable=False), None
-    text = head + _read_up_to(stream, MAX_DOCKERFILE + 1)
+        upload = Upload(lambda: _continued(head, stream), None, replayable=False)
+        if isinstance(dockerfile, DockerfileSource):
+            return LocalContext(upload, dockerfile.name, dockerfile, dockerfile.content)
+        return LocalContext(upload, str(dockerfile or DOCKERFILE))
+    text = head + _read_up_to(stream, MAX_DOCKERFILE)
     if b"\0" in text or len(text) > MAX_DOCKERFILE:
         raise ClientError("the stream holds neither a tar nor a Dockerfile", slug="context-invalid")
-    lone = DockerfileSource(text)
-    return lone.upload(), lone
+    if dockerfile is not None:
+        raise ClientError(
+            "the stream holds a Dockerfile and another one is named; give one of them",
+            slug="dockerfile-ambiguous",
+            field="dockerfile",
+        )
+    return LocalContext(DockerfileSource(text).upload(), DOCKERFILE, text=text)
 
 
 def _is_archive(head: bytes) -> bool:
-    if head.startswith(_COMPRESSED):
+    if head.startswith(_COMPRESSED) or not head.strip(b"\0"):  # zeros only: a tar without a member
         return True
     try:
         tarfile.TarInfo.frombuf(head, tarfile.ENCODING, "surrogateescape")
-    except tarfile.EOFHeaderError:
-        return True  # zeros only: a tar without a member
     except tarfile.HeaderError:
         return False
     return True

@@ -1,7 +1,7 @@
 """One 512-byte header block of a tar archive, and the records of PAX headers.
 
-Sources: POSIX.1-2001 `ustar` and `pax` interchange formats; the GNU tar manual ("Basic Tar Format", "Storing Sparse Files");
-star(5) for its prefix field and its vendor keywords.
+Sources: POSIX.1-2001 `ustar` and `pax` interchange formats; the GNU tar manual ("Basic Tar Format", "Storing
+Sparse Files"); star(5) for its prefix field and its vendor keywords.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiodocker import DockerError
 
-from shipway.exceptions import BuildSystemError, BuildUserError, JobError
+from shipway.exceptions import BuildUserError, JobError
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
 from workers.engine import failures
@@ -143,5 +143,5 @@ def _image(name: str) -> str:
 
 def _patience(error: JobError) -> float:
     """How many seconds the daemon may take to die after an error that looks like its dying."""
-    suspicious = error.slug in ("build-stream-ended", "build-interrupted", "daemon-unreachable", "build-error")
+    suspicious = error.slug in ("build-stream-ended", "build-interrupted", "daemon-unreachable", "push-stream-ended")
     return 3.0 if suspicious or failures.exit_code(error.message) == _KILLED else 0.0

@@ -1,7 +1,8 @@
 """Says whose fault an error is: reads the words of daemons and registries, answers with a slug.
 
-Docker's errors are prose. Each rule below was written against messages that Engine 20.10 or 28 really gave;
-what no rule knows is the user's fault when a step failed, and the machine's otherwise.
+Docker's errors are prose. The rules below were written against messages that Engine 20.10 and 28 really gave.
+What no rule knows counts as the user's: most of what builders say is about the Dockerfile, and building a wrong
+one three times helps nobody.
 """
 
 from __future__ import annotations
@@ -71,12 +72,13 @@ _REGISTRY_ERROR = _rule(
 
 _BUILD = (
     _DISK,
+    _rule("download-failed", BuildUserError, r"ADD failed: (Get|failed to GET) ", r"invalid response status \d+"),
     _rule(
         "dockerfile-missing",
         BuildUserError,
         r"failed to read dockerfile: open .*no such file",
         r"cannot locate specified Dockerfile",
-        r"the Dockerfile \(.*\) cannot be empty",
+        r"failed to read dockerfile: .* is a directory",
     ),
     _rule(
         "target-unknown",
@@ -114,7 +116,6 @@ _BUILD = (
         r"failed to create LLB definition",
         r"syntax error",
         r"circular dependency",
-        r"invalid from flag value",
     ),
     _rule(
         "secret-missing",
@@ -134,6 +135,7 @@ _BUILD = (
         r"no source files were specified",
     ),
 )
+_LOGIN_WANTED = _rule("registry-denied", BuildUserError, r"no basic auth credentials", r"unauthorized: ")
 _FROM_REGISTRY = (_DENIED, _UNREACHABLE, _REGISTRY_ERROR)
 _BASE_UNKNOWN = _rule(
     "base-image-unknown",
@@ -158,11 +160,39 @@ _STEP = _rule(
     r"OCI runtime create failed",
     r"runc run failed",
 )
+_MACHINERY = _rule(
+    "build-error",
+    BuildSystemError,
+    r"failed to (mount|prepare|create (ref|snapshot|temp dir|endpoint)|commit|export)",
+    r"error creating overlay mount",
+    r"layer does not exist",
+    r"snapshot .*(not found|does not exist)",
+    r"input/output error",
+    r"cannot allocate memory",
+    r"too many open files",
+    r"resource temporarily unavailable",
+    r"\blocked: unavailable",
+    r"database not open",
+    r"read-only file system",
+    r"unexpected EOF",
+    r"containerd",
+    r"failed to create shim",
+)
 _CANCELLED = _rule("build-interrupted", BuildSystemError, r"context cancell?ed", r"\bgraceful stop\b")
 _SESSION = _rule(
     "daemon-lost", BuildSystemError, r"no active sessions?", r"session .* not found", r"transport is closing"
 )
 _NO_BUILDKIT = _rule("buildkit-unsupported", BuildUserError, r"buildkit.*not (supported|enabled)")
+_ON_BUILD = (
+    *_BUILD,
+    _SESSION,
+    _LOGIN_WANTED,
+    _BASE_UNKNOWN,
+    *_FROM_REGISTRY,
+    _NO_BUILDKIT,
+    _CANCELLED,
+    _MACHINERY,
+)
 
 _WRAPPING = re.compile(
     r"^(?:failed to solve(?: with frontend [\w.-]+)?|rpc error: code = \w+ desc =|failed to build LLB|"
@@ -182,12 +212,12 @@ def of_build(message: str, *, step: str | None = None, ran: bool = False) -> Job
     plain = _unwrapped(message)
     if _STEP.pattern.search(plain) and not _DISK.pattern.search(plain):
         return BuildUserError(_cut(plain), slug="step-failed", step=step)
-    for rule in (*_BUILD, _SESSION, _BASE_UNKNOWN, *_FROM_REGISTRY, _NO_BUILDKIT, _CANCELLED):
+    if step is not None and step.startswith(("http://", "https://")):  # BuildKit's name for what ADD fetches
+        return BuildUserError(_cut(plain), slug="download-failed", step=step)
+    for rule in _ON_BUILD:
         if rule.pattern.search(plain):
             return rule.kind(_cut(plain), slug=rule.slug, step=step)
-    if ran:
-        return BuildUserError(_cut(plain), slug="step-failed", step=step)
-    return BuildSystemError(_cut(plain), slug="build-error", step=step)
+    return BuildUserError(_cut(plain), slug="step-failed" if ran else "build-failed", step=step)
 
 
 def of_push(message: str, reference: str) -> JobError:
@@ -207,8 +237,8 @@ def of_answer(error: DockerError) -> JobError:
             "the options of this build are too large for a Docker daemon", slug="build-options-too-large"
         )
     judged = of_build(error.message)
-    if judged.slug == "build-error" and 400 <= error.status < 500:  # noqa: PLR2004
-        return BuildUserError(judged.message, slug="build-refused")
+    if judged.slug == "build-failed" and error.status >= 500 and error.message.strip() == "":  # noqa: PLR2004
+        return BuildSystemError(f"the daemon answered {error.status} and no reason", slug="build-error")
     return judged
 
 

@@ -86,8 +86,8 @@ class Trace:
             name=vertex.name,
             status=_status(vertex),
             internal=_USERS_STEP.match(vertex.name) is None,
-            started=_seconds(vertex, "started"),
-            completed=_seconds(vertex, "completed"),
+            started=_seconds(vertex.started) if vertex.HasField("started") else None,
+            completed=_seconds(vertex.completed) if vertex.HasField("completed") else None,
             error=vertex.error or None,
             digest=vertex.digest,
             inputs=tuple(inputs),
@@ -149,8 +149,5 @@ def _status(vertex: Vertex) -> StepStatus:
     return StepStatus.EXECUTED if vertex.HasField("completed") else StepStatus.RUNNING
 
 
-def _seconds(vertex: Vertex, name: str) -> float | None:
-    if not vertex.HasField("started" if name == "started" else "completed"):
-        return None
-    moment: Timestamp = getattr(vertex, name)
+def _seconds(moment: Timestamp) -> float:
     return moment.seconds + moment.nanos / 1e9

@@ -21,6 +21,7 @@ _CACHED = " ---> Using cache\n"
 _RUNNING = re.compile(r" ---> (?:\[Warning\] .*)?Running in (?P<container>[0-9a-f]+)\n")
 _REMOVED = re.compile(r"Removing intermediate container (?P<container>[0-9a-f]+)\n")
 _IMAGE = re.compile(r" ---> (?P<image>[0-9a-f]{12,})\n")
+_VERDICT = re.compile(r"Successfully (?:built|tagged) \S+\n")
 _DIGEST = re.compile(r"Digest: (?P<digest>sha256:[0-9a-f]{64})")
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<name>\S+)", re.IGNORECASE)
 _BEFORE_FROM = re.compile(r"ARG\b", re.IGNORECASE)
@@ -90,7 +91,7 @@ class Transcript:
             self._cached = True
         elif found := _RUNNING.fullmatch(text):
             self.container, self._cached = found["container"], False
-        elif text.strip() and not _IMAGE.fullmatch(text):
+        elif text.strip() and not _IMAGE.fullmatch(text) and not _VERDICT.fullmatch(text):
             yield from self._output(text)
 
     def _start(self, found: re.Match[str]) -> Iterator[EventBody]:

@@ -1,0 +1,5 @@
+"""`python -m shipway.cli`."""
+
+from shipway.cli import main
+
+main()

@@ -1,0 +1,114 @@
+"""Reads the arguments that have a grammar of their own. Light: nothing here imports the client."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|github\.com/")
+
+
+class ArgumentError(ValueError):
+    """An argument is wrong: a usage error."""
+
+
+def build_args(given: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """`--build-arg K=V`, or `K` alone for the value of the environment; one that isn't set there is left out."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise ArgumentError(f"--build-arg {text!r}: expected NAME=VALUE or NAME")
+        if equals:
+            found[name] = value
+        elif name in environment:
+            found[name] = environment[name]
+    return found
+
+
+def labels(given: Iterable[str]) -> dict[str, str]:
+    """`--label K=V`, or `K` alone for an empty value."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if not name:
+            raise ArgumentError(f"--label {text!r}: expected NAME=VALUE or NAME")
+        found[name] = value
+    return found
+
+
+def secrets(given: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, bytes]:
+    """`--secret id=ID[,src=FILE|,env=NAME]`; with the id alone, the variable or else the file of that name.
+
+    Docker's grammar, `type=file|env` and `source=` included. Returns the values; they are read now.
+    """
+    found: dict[str, bytes] = {}
+    for text in given:
+        fields = _fields(text, "--secret")
+        unknown = fields.keys() - {"id", "src", "source", "env", "type"}
+        if unknown or "id" not in fields:
+            raise ArgumentError(f"--secret {text!r}: expected id=ID[,src=FILE] or id=ID,env=NAME")
+        found[fields["id"]] = _secret(fields, environment)
+    return found
+
+
+def cache_from(given: Iterable[str]) -> list[str]:
+    """`--cache-from REFERENCE`, or `type=registry,ref=REFERENCE`."""
+    found: list[str] = []
+    for text in given:
+        if "=" not in text:
+            found.append(text)
+            continue
+        fields = _fields(text, "--cache-from")
+        if fields.get("type", "registry") != "registry" or "ref" not in fields:
+            raise ArgumentError(f"--cache-from {text!r}: only images in registries are supported")
+        found.append(fields["ref"])
+    return found
+
+
+def duration(text: str) -> float:
+    """`90`, `90s`, `15m` or `2h`, in seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match["number"]) <= 0:
+        raise ArgumentError(f"--timeout {text!r}: expected seconds, or a number with s, m or h")
+    return float(match["number"]) * _UNITS[match["unit"]]
+
+
+def is_remote(path: str) -> bool:
+    """Whether a context is a URL rather than a local directory, as Docker tells them apart."""
+    return _REMOTE.match(path) is not None and not Path(path).exists()
+
+
+def _fields(text: str, option: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for word in next(csv.reader([text]), []):
+        name, equals, value = word.partition("=")
+        if not equals or not value:
+            raise ArgumentError(f"{option} {text!r}: {word!r} is not NAME=VALUE")
+        fields[name.strip().lower()] = value
+    return fields
+
+
+def _secret(fields: Mapping[str, str], environment: Mapping[str, str]) -> bytes:
+    file, variable = fields.get("src") or fields.get("source"), fields.get("env")
+    kind = fields.get("type")
+    if kind not in (None, "file", "env"):
+        raise ArgumentError(f"--secret: type {kind!r} is neither file nor env")
+    if kind == "env" and not variable:
+        file, variable = None, file or fields["id"]
+    if variable is None and file is None and kind is None and fields["id"] in environment:
+        variable = fields["id"]
+    if variable is not None:
+        if variable not in environment:
+            raise ArgumentError(f"--secret {fields['id']}: the environment has no variable {variable}")
+        return environment[variable].encode()
+    path = Path(file or fields["id"]).expanduser()
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise ArgumentError(f"--secret {fields['id']}: {path} can't be read: {fault.strerror}") from fault

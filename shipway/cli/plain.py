@@ -1,0 +1,101 @@
+"""Plain lines, in the manner of BuildKit's plain progress: `#3 [2/4] RUN …`, `#3 0.52 text`, `#3 DONE 1.2s`."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from shipway.cli.text import one_line, safe, seconds, size
+from shipway.cli.trace import LogLine, Trace
+from shipway.models.event import Event, Progress, Pushed, StateChanged, StepChanged, StepStatus, Warned
+from shipway.models.job import Job, JobState
+
+
+class PlainDisplay:
+    """Writes lines for files, pipes and CI logs. Each line says which step it belongs to."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.trace = Trace()
+        self._out = out
+        self._current: int | None = None
+        self._named: set[tuple[int, int]] = set()
+        self._moved: set[tuple[int | None, str]] = set()
+        self._sent = 0
+
+    def uploading(self, sent: int, total: int | None) -> None:
+        """Remember how much it was; the line comes with the job."""
+        self._sent = sent
+
+    def accepted(self, job: Job) -> None:
+        """Print the job's id: with it, `shipway logs` and `shipway cancel` work from anywhere."""
+        sent = f", context {size(self._sent)}" if self._sent else ""
+        self.notice(f"job {job.id} {job.state}{sent}")
+
+    def notice(self, text: str) -> None:
+        """Print it."""
+        self._line(None, text)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def event(self, event: Event) -> None:
+        """Print what it says."""
+        body = event.body
+        lines = self.trace.apply(event)
+        if isinstance(body, StepChanged):
+            self._name_step(body.step.number)
+            self._log(lines)
+            self._end_step(body.step.number)
+            return
+        self._log(lines)
+        if isinstance(body, StateChanged):
+            self._state(body, event.attempt)
+        elif isinstance(body, Progress):
+            self._progress(body)
+        elif isinstance(body, Warned):
+            self._line(body.step, f"WARN: {one_line(body.message)}")
+        elif isinstance(body, Pushed):
+            self.notice(f"pushed {one_line(body.reference)} {body.digest}")
+
+    def _state(self, body: StateChanged, attempt: int) -> None:
+        if body.state == JobState.RUNNING:
+            again = f", attempt {attempt}" if attempt > 1 else ""
+            self.notice(f"running on {one_line(body.worker or 'a worker')}{again}")
+        elif body.state == JobState.QUEUED and attempt > 0:
+            why = f": {one_line(body.error.message)}" if body.error else ""
+            self.notice(f"back in the queue{why}")
+
+    def _name_step(self, number: int) -> None:
+        key = (self.trace.attempt, number)
+        if key not in self._named:
+            self._named.add(key)
+            self._line(number, one_line(self.trace.steps[number].step.name))
+
+    def _end_step(self, number: int) -> None:
+        trace = self.trace.steps[number]
+        status = trace.step.status
+        if status is StepStatus.FAILED:
+            self._line(number, f"ERROR: {one_line(trace.step.error or 'failed')}")
+        elif status is StepStatus.CACHED:
+            self._line(number, "CACHED")
+        elif status is StepStatus.CANCELLED:
+            self._line(number, "CANCELED")
+        elif status is StepStatus.EXECUTED:
+            self._line(number, f"DONE {seconds(trace.duration or 0.0)}")
+
+    def _log(self, lines: list[LogLine]) -> None:
+        for line in lines:
+            self._line(line.step, f"{line.offset:.3f} {line.text}" if line.step is not None else line.text)
+
+    def _progress(self, body: Progress) -> None:
+        """Tell a transfer once, when it is done: a file is no place for a moving bar."""
+        if not body.total or body.current < body.total or (body.step, body.id) in self._moved:
+            return
+        self._moved.add((body.step, body.id))
+        self._line(body.step, f"{one_line(f'{body.action} {body.id}')} {size(body.total)} done")
+
+    def _line(self, step: int | None, text: str) -> None:
+        if step != self._current and step is not None:
+            print(file=self._out)
+        self._current = step
+        prefix = f"#{step} " if step is not None else ""
+        print(f"{prefix}{safe(text)}", file=self._out, flush=True)

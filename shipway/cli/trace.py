@@ -1,0 +1,92 @@
+"""What is known of a job from its events so far: the one state that all displays show."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shipway.cli.text import LineBuffer
+from shipway.models.event import Event, LogChunk, Progress, Step, StepChanged, StepStatus
+
+TAIL = 20
+"""Lines of a step's log that are kept."""
+
+
+class LogLine(NamedTuple):
+    """A whole line that a step wrote; `offset` is seconds since the step began."""
+
+    step: int | None
+    offset: float
+    text: str
+
+
+@dataclass(slots=True)
+class StepTrace:
+    """One step, when it was first heard of (by the service's clock), and the end of its log."""
+
+    step: Step
+    since: float
+    tail: deque[LogLine] = field(default_factory=lambda: deque(maxlen=TAIL))
+    progress: dict[str, Progress] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end, by the builder's clock; None before the end."""
+        if self.step.started is None or self.step.completed is None:
+            return None
+        return max(0.0, self.step.completed - self.step.started)
+
+
+class Trace:
+    """Takes events in order. A new attempt starts with no steps."""
+
+    def __init__(self) -> None:
+        self.attempt = 0
+        self.steps: dict[int, StepTrace] = {}
+        self._buffers: dict[tuple[int | None, str], LineBuffer] = {}
+
+    def apply(self, event: Event) -> list[LogLine]:
+        """Take an event; return the log lines it completes."""
+        if event.attempt > self.attempt:
+            self.attempt = event.attempt
+            self.steps.clear()
+            self._buffers.clear()
+        body = event.body
+        if isinstance(body, StepChanged):
+            return self._step(body.step, event.at)
+        if isinstance(body, LogChunk):
+            buffer = self._buffers.setdefault((body.step, body.stream), LineBuffer())
+            return self._lines(body.step, event.at, buffer.feed(body.text))
+        if isinstance(body, Progress) and body.step in self.steps:
+            self.steps[body.step].progress[body.id] = body
+        return []
+
+    @property
+    def running(self) -> list[StepTrace]:
+        """The steps that run now."""
+        return [trace for trace in self.steps.values() if trace.step.status is StepStatus.RUNNING]
+
+    def named(self, name: str | None) -> StepTrace | None:
+        """The failed step of this name; without a name, or when none fits, any step that failed."""
+        failed = [trace for trace in self.steps.values() if trace.step.status is StepStatus.FAILED]
+        fitting = [trace for trace in self.steps.values() if name is not None and trace.step.name == name]
+        return next(iter([t for t in fitting if t in failed] or fitting or failed), None)
+
+    def _step(self, step: Step, at: float) -> list[LogLine]:
+        trace = self.steps.get(step.number)
+        if trace is None:
+            self.steps[step.number] = StepTrace(step, at)
+        else:
+            trace.step = step
+        if step.status is StepStatus.RUNNING:
+            return []
+        ends = [buffer.flush() for (number, _), buffer in self._buffers.items() if number == step.number]
+        return self._lines(step.number, at, [line for lines in ends for line in lines])
+
+    def _lines(self, number: int | None, at: float, texts: list[str]) -> list[LogLine]:
+        trace = self.steps.get(number) if number is not None else None
+        lines = [LogLine(number, max(0.0, at - trace.since) if trace else 0.0, text) for text in texts]
+        if trace is not None:
+            trace.tail.extend(lines)
+        return lines

@@ -1,0 +1,126 @@
+"""The user's registry logins, from Docker's own configuration, for the registries that a build needs.
+
+Source: `~/.docker/config.json` (or in `$DOCKER_CONFIG`): `auths` maps a registry to `auth`, base64 of
+`user:password`; `credHelpers` and `credsStore` name programs `docker-credential-NAME`, which get the registry on
+standard input of `get` and answer JSON with `Username` and `Secret`. Docker Hub's key is a URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from shipway.exceptions import ClientError
+from shipway.models.reference import DEFAULT_DOMAIN
+from shipway.models.spec import RegistryLogin
+
+_HUB_KEY = "https://index.docker.io/v1/"
+_TOKEN_USER = "<token>"  # noqa: S105  (Docker's mark for "the password is an identity token", not a password)
+_PROGRAM_LIMIT = 20.0
+"""Seconds a credential program may take; some ask the user's key ring."""
+
+
+def docker_config_path() -> Path:
+    """Docker's client configuration; it need not exist."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+
+
+def registry_logins(
+    hosts: Iterable[str], *, path: Path | None = None, warn: Callable[[str], None] = lambda _: None
+) -> dict[str, RegistryLogin]:
+    """Find the logins for some registries and no others: nothing leaves this machine that isn't needed.
+
+    A credential program that fails is told to `warn` and then counts as no login: a public image needs none.
+
+    Args:
+        hosts: registries as references name them, with their port; `docker.io` for Docker Hub.
+        path: the configuration file, by default Docker's own.
+        warn: told what could not be read.
+
+    Raises:
+        ClientError: `docker-config-invalid` when the file is there but can't be read.
+    """
+    config = _load(path or docker_config_path())
+    found: dict[str, RegistryLogin] = {}
+    for host in sorted(set(hosts)):
+        login = _login(config, host, warn)
+        if login is not None:
+            found[host] = login
+    return found
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as fault:
+        raise ClientError(f"{path} can't be read: {fault}", slug="docker-config-invalid") from fault
+    if not isinstance(config, dict):
+        raise ClientError(f"{path} must hold a JSON object", slug="docker-config-invalid")
+    return config
+
+
+def _login(config: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+    program = _object(config, "credHelpers").get(host) or config.get("credsStore")
+    if isinstance(program, str) and program:
+        login = _ask(program, _HUB_KEY if host == DEFAULT_DOMAIN else host, warn)
+        if login is not None:
+            return login
+    for key, entry in _object(config, "auths").items():
+        if _host(key) == host and isinstance(entry, dict):
+            return _decoded(entry, host, warn)
+    return None
+
+
+def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+    if entry.get("identitytoken"):
+        return RegistryLogin(username=_TOKEN_USER, password=str(entry["identitytoken"]))
+    if entry.get("username") and entry.get("password"):
+        return RegistryLogin(username=str(entry["username"]), password=str(entry["password"]))
+    if not entry.get("auth"):
+        return None
+    try:
+        user, colon, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = ""
+    if not colon:
+        warn(f"Docker's login for {host} can't be read; log in again with `docker login {host}`")
+        return None
+    return RegistryLogin(username=user, password=password.rstrip("\0"))
+
+
+def _ask(program: str, registry: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+    command = f"docker-credential-{program}"
+    try:
+        done = subprocess.run(
+            [command, "get"], input=registry, capture_output=True, text=True, timeout=_PROGRAM_LIMIT, check=False
+        )
+        if done.returncode != 0:
+            told = (done.stdout.strip() or done.stderr.strip())[:200]
+            if "not found" not in told:
+                warn(f"{command} has no login for {registry}: {told}")
+            return None
+        answer = json.loads(done.stdout)
+        return RegistryLogin(username=str(answer["Username"]), password=str(answer["Secret"]))
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as fault:
+        warn(f"{command} could not be asked for {registry}: {type(fault).__name__}")
+        return None
+
+
+def _object(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _host(key: str) -> str:
+    """A key of `auths` may be a host or a URL."""
+    host = key.partition("://")[2] or key
+    host = host.partition("/")[0]
+    return DEFAULT_DOMAIN if host in ("index.docker.io", "registry-1.docker.io") else host

@@ -1,0 +1,128 @@
+"""Packs a context as a tar stream: from a local directory (client) or from a manifest (for the classic builder)."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+from shipway.context.limits import KIB, MIB
+from shipway.context.paths import shown
+from shipway.context.source import ContextSource
+from shipway.context.walk import LocalFile
+from shipway.exceptions import BuildSystemError, ContextError
+from shipway.models.context import Entry, EntryType
+
+CHUNK = 256 * KIB
+"""Small members are gathered until this many bytes are there."""
+
+_READ = MIB
+_SECOND = 1_000_000_000
+_END = bytes(2 * tarfile.BLOCKSIZE)
+_TYPES = {EntryType.FILE: tarfile.REGTYPE, EntryType.DIR: tarfile.DIRTYPE, EntryType.SYMLINK: tarfile.SYMTYPE}
+
+
+def tar_of_directory(files: Iterable[LocalFile]) -> Iterator[bytes]:
+    """Yield a tar of local files in chunks of about 256 KiB to 1 MiB.
+
+    Owners are 0:0, hard links plain files, as docker's client sends them. Times keep their nanoseconds, in PAX headers:
+    BuildKit tells changed files by them.
+
+    Raises:
+        ContextError: a file can't be read (`context-unreadable`) or is not what it was when the directory was walked
+            (`context-file-changed`). The stream is then not a valid archive, and must not be sent to its end.
+    """
+    gathered = bytearray()
+    for file in files:
+        gathered += _header(file.path, file.type, file.mode, file.size, file.stat.st_mtime_ns, file.link)
+        for piece in _content(file):
+            # A large piece goes out as it is, without another copy.
+            if len(piece) >= CHUNK:
+                if gathered:  # an empty chunk would end a chunked HTTP body
+                    yield bytes(gathered)
+                    gathered.clear()
+                yield piece
+            else:
+                gathered += piece
+        gathered += _padding(file.size)
+        if len(gathered) >= CHUNK:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered + _END)
+
+
+async def tar_of_source(source: ContextSource, entries: Iterable[Entry] | None = None) -> AsyncIterator[bytes]:
+    """Yield a tar of a stored context, or of some of its entries, in chunks of about 256 KiB or more.
+
+    Raises:
+        BuildSystemError: a blob gave more or fewer bytes than its entry says (`context-blob-damaged`).
+    """
+    gathered = bytearray()
+    for entry in source.manifest if entries is None else entries:
+        gathered += _header(entry.path, entry.type, entry.mode, entry.size, entry.mtime_ns, entry.link)
+        read = 0
+        if entry.size:
+            async for piece in source.read(entry):
+                read += len(piece)
+                gathered += piece
+                if len(gathered) >= CHUNK:
+                    yield bytes(gathered)
+                    gathered.clear()
+        if read != entry.size:
+            raise BuildSystemError(
+                f"the store gave {read} of {entry.size} bytes of {shown(entry.path)}", slug="context-blob-damaged"
+            )
+        gathered += _padding(entry.size)
+    yield bytes(gathered + _END)
+
+
+def _header(path: str, kind: EntryType, mode: int, size: int, mtime_ns: int, link: str) -> bytes:
+    member = tarfile.TarInfo(path)
+    member.type = _TYPES[kind]
+    member.mode = mode
+    member.size = size
+    member.linkname = link
+    seconds, nanoseconds = divmod(mtime_ns, _SECOND)
+    member.mtime = seconds
+    if nanoseconds:
+        sign, absolute = ("-", -mtime_ns) if mtime_ns < 0 else ("", mtime_ns)
+        member.pax_headers = {"mtime": f"{sign}{absolute // _SECOND}.{absolute % _SECOND:09d}"}
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+def _content(file: LocalFile) -> Iterator[bytes]:
+    """Yield exactly `file.size` bytes of a file."""
+    if file.type is not EntryType.FILE:
+        return
+    try:
+        # Should the name be a link or a FIFO by now, it is neither followed nor waited for.
+        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise _changed(file) from None
+    except OSError as error:
+        raise ContextError(f"{shown(file.path)} can't be read: {error.strerror}", slug="context-unreadable") from None
+    try:
+        left = file.size
+        while left:
+            piece = os.read(descriptor, min(left, _READ))
+            if not piece:
+                raise _changed(file)
+            left -= len(piece)
+            yield piece
+        if os.read(descriptor, 1):
+            raise _changed(file)
+    except OSError as error:
+        raise ContextError(f"{shown(file.path)} can't be read: {error.strerror}", slug="context-unreadable") from None
+    finally:
+        os.close(descriptor)
+
+
+def _changed(file: LocalFile) -> ContextError:
+    return ContextError(
+        f"{shown(file.path)} changed while it was being sent; try again, or add it to .dockerignore",
+        slug="context-file-changed",
+    )
