@@ -39,7 +39,7 @@ class Process:
             jobs=JobStore(redis, settings),
             events=EventLog(redis),
             workers=WorkerRegistry(redis),
-            blobs=BlobStore(settings.store_url),
+            blobs=BlobStore(settings.store_url, redis),
             sealer=Sealer(settings.secret_keys.get_secret_value()),
             queue=Queue(settings.redis_url),
         )

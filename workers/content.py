@@ -1,8 +1,10 @@
-"""Gives builds their files: blobs on this machine's disk, read where the manifest points."""
+"""Gives work its files: contexts read where their manifests point, remote sources fetched for one job."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,20 +12,22 @@ from shipway.context.source import ContextSource
 from shipway.exceptions import BuildSystemError
 from shipway.models.context import Entry
 from shipway.storage.blobs import BlobStore
+from workers.remote import Remote
 
 CHUNK = 1 << 20
 
 
 class Content:
-    """Opens contexts. A blob in a remote store is fetched once, whole, into the cache folder."""
+    """Opens contexts. A blob in a store that is elsewhere is fetched once, whole, into the cache folder."""
 
     def __init__(self, blobs: BlobStore, cache: Path) -> None:
         self._blobs = blobs
         self._cache = cache
         self._open: dict[str, int] = {}
+        self._scratch: Path | None = None
 
     async def source(self, project: str, digest: str) -> ContextSource:
-        """Open a context for reading.
+        """Open an uploaded context for reading.
 
         Raises:
             BuildSystemError: the store doesn't have it any more.
@@ -35,10 +39,21 @@ class Content:
             await self._fetch(project, blob)
         return ContextSource(manifest, self._read)
 
+    @property
+    def remote(self) -> Remote:
+        """Fetches sources from URLs into a folder that goes with `close`."""
+        if self._scratch is None:
+            self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._scratch = Path(tempfile.mkdtemp(prefix="job-", dir=self._cache))
+        return Remote(self._scratch)
+
     def close(self) -> None:
-        """Close every file."""
+        """Close every file and remove what was fetched for this job."""
         while self._open:
             os.close(self._open.popitem()[1])
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
 
     async def _fetch(self, project: str, blob: str) -> None:
         if blob in self._open:

@@ -12,6 +12,7 @@ from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from workers.content import Content
 from workers.engine import Engine
+from workers.inventory import Inventory
 from workers.settings import WorkerSettings
 
 
@@ -21,7 +22,9 @@ class Parts:
 
     settings: WorkerSettings
     jobs: JobStore
+    blobs: BlobStore
     content: Content
+    inventory: Inventory
     sealer: Sealer
     engine: Engine
 
@@ -32,10 +35,13 @@ class Parts:
         redis = connect(settings.redis_url)
         try:
             async with Engine(settings.docker_host) as engine:
+                blobs = BlobStore(settings.store_url, redis)
                 yield cls(
                     settings=settings,
                     jobs=JobStore(redis, settings),
-                    content=Content(BlobStore(settings.store_url), settings.worker_cache),
+                    blobs=blobs,
+                    content=Content(blobs, settings.worker_cache),
+                    inventory=Inventory(redis, settings.worker_name, engine),
                     sealer=Sealer(settings.secret_keys.get_secret_value()),
                     engine=engine,
                 )

@@ -13,12 +13,12 @@ from shipway.models.event import StepStatus
 from shipway.models.job import JobState
 from shipway.storage.jobs import Claim, Fenced
 from workers import metrics, shutdown
-from workers.building import Building
 from workers.keeper import Stop, watch
 from workers.parts import Parts
 from workers.patience import patiently
 from workers.reaper import backoff
 from workers.recorder import Recorder
+from workers.work import work_for
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class _Attempt:
 
     async def _watched(self) -> Stop | BaseException | None:
         """Returns why the attempt was stopped, the error it ended with, or None when it is done."""
-        work = asyncio.create_task(Building(self._parts, self._claim, self._recorder).run())
+        work = asyncio.create_task(work_for(self._parts, self._claim, self._recorder).run())
         writing = asyncio.create_task(self._recorder.run())
         watching = asyncio.create_task(watch(self._parts.jobs, self._claim, self._parts.settings.lease))
         tasks = (work, writing, watching)

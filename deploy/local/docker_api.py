@@ -20,10 +20,10 @@ class DockerAPI:
         self.host = host
         parts = urlsplit(host)
         if parts.scheme == "unix":
-            self._transport = {"uds": parts.path}
+            self._socket: str | None = parts.path
             self._base = "http://docker"
         else:
-            self._transport = {}
+            self._socket = None
             self._base = f"http://{parts.netloc}"
 
     def ping(self) -> bool:
@@ -54,6 +54,6 @@ class DockerAPI:
         return image_id
 
     def _client(self, timeout: float = 30) -> httpx.Client:
-        transport = httpx.HTTPTransport(**self._transport)
+        transport = httpx.HTTPTransport(uds=self._socket)
         # trust_env=False: an HTTP proxy of the machine is not for sockets on it.
         return httpx.Client(transport=transport, base_url=self._base, timeout=timeout, trust_env=False)

@@ -55,7 +55,7 @@ class Child:
         """Start the process and wait until `ready()` is true.
 
         Raises:
-            PartError: it could not be started, ended early, or was not ready within `limit` seconds (it is stopped then).
+            PartError: it could not be started, ended early, or was not ready within `limit` seconds; it is stopped.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
@@ -72,11 +72,7 @@ class Child:
             except OSError as error:
                 raise PartError(f"{self.name} could not be started: {error}") from error
         try:
-            wait_until(lambda: not self.alive or ready(), limit)
-            if not self.alive:
-                raise PartError(self.report("ended while starting"))
-            if not ready():
-                raise PartError(self.report(f"was not ready after {limit:.0f} s"))
+            self._await(ready, limit)
         except BaseException:  # Ctrl-C while waiting must not leave it behind either
             self.stop()
             raise
@@ -111,6 +107,13 @@ class Child:
                 return [line.rstrip("\n") for line in deque(text, lines)]
         except OSError:
             return []
+
+    def _await(self, ready: Callable[[], bool], limit: float) -> None:
+        wait_until(lambda: not self.alive or ready(), limit)
+        if not self.alive:
+            raise PartError(self.report("ended while starting"))
+        if not ready():
+            raise PartError(self.report(f"was not ready after {limit:.0f} s"))
 
     def _signal_group(self, number: signal.Signals) -> None:
         try:

@@ -27,7 +27,7 @@ class Shared:
     secret_key: str = field(repr=False)
     extra: Mapping[str, str] = field(default_factory=dict)
 
-    def env(self, **own: str | int | float | Path) -> dict[str, str]:
+    def env(self, **own: str | float | Path) -> dict[str, str]:
         """Environment of one process: this one's without its SHIPWAY settings, the shared ones, and its own."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHIPWAY_")}
         return {

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from platformdirs import user_data_path
 
@@ -31,11 +32,11 @@ class _Stopped(BaseException):
 def up() -> int:
     """Run the stack until it is told to stop; return the exit code: 0 after a signal, 1 if something failed."""
     try:
-        with _signals_raise():
-            state, port = _state(), _port()
-            with _only_one(state), Stack(_plan(state, port)) as stack:
-                _announce(stack)
-                _watch(stack)
+        _raise_on_signals()
+        state, port = _state(), _port()
+        with _only_one(state), Stack(_plan(state, port)) as stack:
+            _announce(stack)
+            _watch(stack)
     except _Stopped:
         print("shipway: stopped", flush=True)
         return 0
@@ -76,11 +77,12 @@ def _announce(stack: Stack) -> None:
     print(f"  try       .venv/bin/shipway build examples/hello -t {name}{push}\n", flush=True)
 
 
-def _watch(stack: Stack) -> None:
+def _watch(stack: Stack) -> NoReturn:
     """Look at every process twice a second; raise PartError when one has ended."""
     while True:
         child = stack.dead()
         if child is not None:
+            _ignore_signals()  # the others are stopped in peace
             raise PartError(child.report("ended unexpectedly"))
         time.sleep(0.5)
 
@@ -115,16 +117,18 @@ def _only_one(state: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _signals_raise() -> Iterator[None]:
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _raise_on_signals() -> None:
     """Turn the first SIGINT or SIGTERM into _Stopped; more of them don't disturb the stopping."""
 
     def stop(*_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
         print("\nshipway: stopping …", flush=True)
         raise _Stopped
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    yield

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from shipway.context.decompress import Decompressor
-from shipway.context.limits import Limits
-from shipway.context.tarindex import TarIndexer
 from ulid import ULID
 
 from service.process import Process
+from shipway.context.decompress import Decompressor
+from shipway.context.limits import Limits
+from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import RequestError
 from shipway.models.context import Manifest
 from shipway.models.receipt import ContextReceipt
@@ -53,6 +53,7 @@ async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -
     kept = False
     try:
         if not await process.blobs.has_manifest(project, manifest.digest):
+            await process.blobs.keep_context(project, manifest.digest, [blob], process.settings.retention)
             await process.blobs.save_manifest(project, manifest)
             kept = True
     finally:

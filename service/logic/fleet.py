@@ -1,12 +1,16 @@
-"""What is known of the workers and the queue."""
+"""What is known of the workers, their images and the queue; which worker a job has to go to."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Literal
 
 from service.process import Process
-from shipway.exceptions import Unavailable
-from shipway.models.worker import Worker
+from shipway.exceptions import NotFound, Unavailable
+from shipway.models.image import ImageOnWorker
+from shipway.models.spec import IMAGE_ID
+from shipway.models.worker import Worker, WorkerState
 from shipway.storage.redis import reaching_redis
 
 READY_LIMIT = 3.0
@@ -21,6 +25,69 @@ async def workers(process: Process) -> list[Worker]:
     """
     async with reaching_redis():
         return await process.workers.all()
+
+
+async def images(process: Process) -> list[ImageOnWorker]:
+    """List every image on every worker that is alive.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    async with reaching_redis():
+        return await process.workers.images()
+
+
+async def require_worker(process: Process, name: str) -> None:
+    """Check that a worker of this name lives.
+
+    Raises:
+        NotFound: none does.
+    """
+    if name not in {worker.name for worker in await workers(process)}:
+        raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="worker")
+
+
+async def worker_with(process: Process, wanted: Sequence[str], worker: str | None) -> str:
+    """Choose a worker that has all of these images: the one named, else a ready one with the most room.
+
+    Raises:
+        NotFound: no worker has them; the message names those that are on none.
+    """
+    if worker is not None:
+        await require_worker(process, worker)
+        return worker
+    having: dict[str, set[str]] = {}
+    for image in await images(process):
+        for name in (image.id, *image.tags):
+            having.setdefault(name, set()).add(image.worker)
+    gone = [image for image in wanted if image not in having]
+    if gone:
+        raise NotFound(f"no worker has {', '.join(gone)}", slug="image-unknown", field="image")
+    names = set.intersection(*(having[image] for image in wanted))
+    if not names:
+        raise NotFound("no worker has all of these images at once; pull them to one", slug="image-unknown")
+    room = {w.name: (w.state is WorkerState.READY, w.capacity - w.running) for w in await workers(process)}
+    return max(sorted(names), key=lambda name: room.get(name, (False, 0)))
+
+
+async def chosen(process: Process, wanted: Literal["any", "all"] | tuple[str, ...]) -> list[str | None]:
+    """Turn a choice of workers into names, one for each job; None means any worker.
+
+    Raises:
+        NotFound: a name belongs to no living worker, or there is none at all.
+    """
+    if wanted == "any":
+        return [None]
+    alive = [worker.name for worker in await workers(process)]
+    if wanted == "all":
+        if not alive:
+            raise NotFound("there is no worker just now", slug="worker-unknown", field="workers")
+        return [*alive]
+    for name in wanted:
+        if name not in alive:
+            raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="workers")
+    return list(dict.fromkeys(wanted))
+
 
 
 async def queued(process: Process) -> int:

@@ -21,7 +21,7 @@ class PlainDisplay:
         self._moved: set[tuple[int | None, str]] = set()
         self._sent = 0
 
-    def uploading(self, sent: int, total: int | None) -> None:
+    def uploading(self, sent: int, total: int | None) -> None:  # noqa: ARG002  (other displays need it)
         """Remember how much it was; the line comes with the job."""
         self._sent = sent
 

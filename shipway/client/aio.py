@@ -127,7 +127,7 @@ class AsyncClient:
 
     async def job(self, job_id: str) -> Job:
         """Read a job's record."""
-        return Job.model_validate_json((await self._connection.get(_path(job_id))).content)
+        return Job.model_validate_json((await self._connection.get(job_path(job_id))).content)
 
     async def jobs(
         self,
@@ -146,7 +146,7 @@ class AsyncClient:
 
         Lost connections are made again and the events go on where they were.
         """
-        follower = Follower(self._connection, _path(job_id), after=after, read_job=lambda: self.job(job_id))
+        follower = Follower(self._connection, job_path(job_id), after=after, read_job=lambda: self.job(job_id))
         async with aclosing(follower.events()) as events:
             async for event in events:
                 yield event
@@ -169,11 +169,11 @@ class AsyncClient:
 
     async def log(self, job_id: str) -> str:
         """The log so far, as text."""
-        return (await self._connection.get(f"{_path(job_id)}/log")).content.decode(errors="replace")
+        return (await self._connection.get(f"{job_path(job_id)}/log")).content.decode(errors="replace")
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for a job to be cancelled; one that has ended stays as it is."""
-        return Job.model_validate_json((await self._connection.post(f"{_path(job_id)}/cancel")).content)
+        return Job.model_validate_json((await self._connection.post(f"{job_path(job_id)}/cancel")).content)
 
     async def workers(self) -> tuple[Worker, ...]:
         """List the workers that are alive."""
@@ -209,8 +209,12 @@ async def _counted(upload: Upload, on_progress: OnProgress | None) -> AsyncGener
                 on_progress(sent, upload.total)
 
 
-def _path(job_id: str) -> str:
-    """The job's URL path; anything but an id must not become another path."""
+def job_path(job_id: str) -> str:
+    """The URL path of a job; anything but an id must not become another path.
+
+    Raises:
+        ClientError: `job-id-invalid`.
+    """
     if not job_id.isalnum() or not job_id.isascii():
         raise ClientError(f"{job_id[:100]!r} is not a job id", slug="job-id-invalid", field="id")
     return f"/v1/jobs/{job_id}"

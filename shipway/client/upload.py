@@ -13,7 +13,6 @@ from shipway.context.dockerignore import read_patterns
 from shipway.context.pack import tar_of_directory
 from shipway.context.walk import LocalFile, dockerignore_for, walk
 from shipway.exceptions import ClientError
-from shipway.models.context import EntryType
 
 CHUNK = 256 * 1024
 """Bytes sent at a time: each chunk crosses from the packing thread to the event loop once."""
@@ -129,7 +128,7 @@ def _directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | N
     if outside is not None and outside.ignore is not None:
         patterns = read_patterns(outside.ignore)
     else:
-        patterns = dockerignore_for(root, dockerfile)
+        patterns = dockerignore_for(root, "" if outside else dockerfile)
     files = list(walk(root, patterns, keep))
     return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True)
 
@@ -198,10 +197,5 @@ def _tar_of(files: dict[str, bytes]) -> bytes:
 
 
 def _tar_size(files: Iterable[LocalFile]) -> int:
-    """Headers and padded contents; PAX headers of unusual names are not counted."""
-    total = 2 * _BLOCK
-    for file in files:
-        total += _BLOCK
-        if file.type is EntryType.FILE:
-            total += -(-file.size // _BLOCK) * _BLOCK
-    return total
+    """What the tar will have, nearly: a header and a PAX header of two blocks each, padded contents, the end."""
+    return sum(3 * _BLOCK + -(-file.size // _BLOCK) * _BLOCK for file in files) + 2 * _BLOCK

@@ -8,6 +8,7 @@ excluded directories in tonistiigi/fsutil's filter.
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from shipway.context.paths import shown
 from shipway.exceptions import ContextError
 
 Trail = tuple[bool, ...]
-"""Which patterns have matched a directory or a parent of it; handed down to what lies below."""
+"""What has matched a directory or a parent of it; handed down to what lies below."""
 
 _BOM = b"\xef\xbb\xbf"
 _WILD = frozenset("*[]?^\\")
@@ -78,6 +79,11 @@ class Pattern:
         return cls(text, cleaned.startswith("!"), matches)
 
     @property
+    def exact(self) -> bool:
+        """Whether the pattern is one path, matched by nothing but itself."""
+        return not _WILD.intersection(self.text)
+
+    @property
     def base(self) -> str:
         """The pattern without a trailing `/*` or `/**`."""
         return self.text.removesuffix("/**").removesuffix("/*")
@@ -100,6 +106,9 @@ class PatternMatcher:
         self.patterns = tuple(Pattern.parse(stripped) for line in patterns if (stripped := line.strip()))
         self._wanted_bases = _literal_bases(p for p in self.patterns if not p.exception)
         self._exception_bases = _literal_bases(p for p in self.patterns if p.exception)
+        self._ordered = any(pattern.exception for pattern in self.patterns)
+        self._exact = frozenset(pattern.text for pattern in self.patterns if pattern.exact)
+        self._inexact = tuple(pattern.matches for pattern in self.patterns if not pattern.exact)
 
     def excludes(self, path: str) -> bool:
         """Return whether the patterns select this path (for `.dockerignore`: leave it out)."""
@@ -113,6 +122,14 @@ class PatternMatcher:
 
         Walking down with trails costs one test per pattern and path instead of one per ancestor.
         """
+        if self._ordered:
+            return self._match_in_order(path, parent)
+        # Without exceptions the order means nothing. Links to follow may make tens of thousands of exact patterns.
+        hit = (parent is not None and parent[0]) or path in self._exact
+        hit = hit or any(matches(path) for matches in self._inexact)
+        return hit, (hit,)
+
+    def _match_in_order(self, path: str, parent: Trail | None) -> tuple[bool, Trail]:
         matched = False
         trail: list[bool] = []
         for index, pattern in enumerate(self.patterns):
@@ -138,16 +155,20 @@ class PatternMatcher:
         return _may_lie_below(directory, self._wanted_bases)
 
 
-def _literal_bases(patterns: Iterable[Pattern]) -> tuple[str, ...] | None:
-    """Return the bases of patterns, each with a slash at its end, or None if one of them has wildcards."""
+def _literal_bases(patterns: Iterable[Pattern]) -> list[str] | None:
+    """Return the bases of patterns, sorted, each with a slash at its end; None if one of them has wildcards."""
     listed = list(patterns)
     if not all(pattern.literal for pattern in listed):
         return None
-    return tuple(f"{pattern.base}/" for pattern in listed)
+    return sorted(f"{pattern.base}/" for pattern in listed)
 
 
-def _may_lie_below(directory: str, bases: tuple[str, ...] | None) -> bool:
-    return bases is None or any(base.startswith(f"{directory}/") for base in bases)
+def _may_lie_below(directory: str, bases: list[str] | None) -> bool:
+    if bases is None:
+        return True
+    prefix = f"{directory}/"
+    at = bisect_left(bases, prefix)
+    return at < len(bases) and bases[at].startswith(prefix)
 
 
 def _with_ancestors(path: str) -> Iterator[str]:

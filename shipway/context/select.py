@@ -158,7 +158,7 @@ class _Resolver:
         current, rest = ".", path
         while True:
             name, _, rest = rest.partition("/")
-            current = posixpath.normpath(posixpath.join(current, name))
+            current = _joined(current, name)
             targets = self._targets(current)
             if targets or not rest:
                 # A link seen before is not followed again: loops end here.
@@ -192,6 +192,15 @@ class _Resolver:
                 parent, _, name = entry.path.rpartition("/")
                 self._children.setdefault(parent, []).append(name)
         return self._children.get(folder, [])
+
+
+def _joined(path: str, name: str) -> str:
+    """Go down by one name; `.` is the root."""
+    if name in ("", "."):
+        return path
+    if name == "..":
+        return posixpath.normpath(f"{path}/..")
+    return name if path == "." else f"{path}/{name}"
 
 
 def _under_root(path: str) -> str:

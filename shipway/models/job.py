@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shipway.models.error import Problem
 from shipway.models.event import Step, StepStatus
+from shipway.models.image import ImageDescription
 from shipway.models.spec import Kind, Spec
 
 
@@ -38,12 +39,24 @@ class Timings(BaseModel):
 
 
 class PushedReference(BaseModel):
-    """One reference that is in its registry, as the registry itself reports it."""
+    """One reference and what became of it, as its registry reports."""
 
     model_config = ConfigDict(frozen=True)
 
     reference: str
-    digest: str = Field(description="manifest digest, sha256:…")
+    digest: str | None = Field(None, description="manifest digest, sha256:…; null when it failed")
+    error: Problem | None = Field(None, description="why it failed")
+
+
+class Artifact(BaseModel):
+    """An archive in the object store, to be downloaded from the job that made it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    blob: str
+    name: str = Field(description="file name for the download")
+    bytes: int
+    digest: str = Field(description="sha256:… of the archive")
 
 
 class Result(BaseModel):
@@ -52,7 +65,13 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     image_id: str | None = None
+    built_on: str | None = Field(None, description="worker whose daemon has the image")
     pushed: tuple[PushedReference, ...] = ()
+    pulled: PushedReference | None = None
+    images: tuple[str, ...] = Field((), description="names or ids that were loaded, tagged or removed")
+    image: ImageDescription | None = Field(None, description="what an inspect job found")
+    artifact: Artifact | None = Field(None, description="what a save or export job made")
+    bytes_freed: int | None = Field(None, description="what a prune job freed")
     bases: dict[str, str] = Field({}, description="base images and the digests they resolved to")
     context_sent: int = Field(0, description="bytes of context the builder asked for")
     context_spared: int = Field(0, description="bytes of context it did not need")

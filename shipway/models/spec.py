@@ -6,21 +6,42 @@ are deleted when the job ends.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from shipway.models.reference import Reference
 
 MAX_TEXT = 65_536
+IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Kind(StrEnum):
     """The kinds of job."""
 
     BUILD = "build"
+    COMMIT = "commit"
+    IMPORT = "import"
+    LOAD = "load"
+    SAVE = "save"
+    EXPORT = "export"
+    PUSH = "push"
+    PULL = "pull"
+    INSPECT = "inspect"
+    TAG = "tag"
+    REMOVE = "remove"
+    PRUNE = "prune"
+
+
+class Compression(StrEnum):
+    """How an archive is packed for its download."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
 
 
 class Builder(StrEnum):
@@ -39,11 +60,23 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Options(Frozen):
+    """What every kind of job may be told."""
+
+    worker: WorkerName | None = Field(None, description="run on this worker; any that fits when empty")
+    timeout: float = Field(3600, gt=0, le=86_400, description="seconds the job may run")
+    priority: int = Field(5, ge=0, le=9, description="0 is served first")
+
+
 def _reference(text: str) -> str:
     try:
         return str(Reference.parse(text))
     except ValueError as fault:
         raise PydanticCustomError("invalid-image-name", "{reason}", {"reason": str(fault)}) from None
+
+
+def _image_or_id(text: str) -> str:
+    return text if IMAGE_ID.fullmatch(text) else _reference(text)
 
 
 def _relative_path(text: str) -> str:
@@ -63,12 +96,25 @@ ImageName = Annotated[str, AfterValidator(_reference), Field(max_length=512)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 ContextDigest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+ImageRef = Annotated[str, AfterValidator(_image_or_id), Field(max_length=512)]
+"""An image by reference or by its id (`sha256:…`)."""
+ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$")]
+WorkerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+ArtifactId = Annotated[str, Field(pattern=r"^[0-9A-Z]{26}$", description="id that POST /v1/artifacts answered")]
+RemoteURL = Annotated[str, Field(max_length=4096, pattern=r"^(https?|git|ssh)://|^git@|^github\.com/")]
+Change = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, description="a Dockerfile line, as docker commit -c")]
 
 
-class BuildOptions(Frozen):
+class BuildOptions(Options):
     """What a build may be told: Docker's own options under Docker's own names."""
 
-    context: ContextDigest = Field(description="digest that POST /v1/contexts answered")
+    context: ContextDigest | None = Field(None, description="digest that POST /v1/contexts answered")
+    remote: RemoteURL | None = Field(
+        None, description="instead of a context: URL of a git repository (#ref:directory), a tarball or a Dockerfile"
+    )
+    build_contexts: dict[Name, str] = Field(
+        {}, max_length=64, description="further contexts for COPY --from: name to digest, image or URL (BuildKit)"
+    )
     dockerfile: Annotated[str, AfterValidator(_relative_path), Field(max_length=4096)] = Field(
         "Dockerfile", description="path of the Dockerfile inside the context"
     )
@@ -91,8 +137,12 @@ class BuildOptions(Frozen):
     )
     cache_from: tuple[ImageName, ...] = Field((), max_length=64, description="images to take cached steps from")
     builder: Builder = Builder.BUILDKIT
-    timeout: float = Field(3600, gt=0, le=86_400, description="seconds the job may run")
-    priority: int = Field(5, ge=0, le=9, description="0 is served first")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.context is None) == (self.remote is None):
+            raise PydanticCustomError("context-missing", "give either a context or a remote URL")
+        return self
 
 
 class BuildSpec(BuildOptions):
@@ -102,7 +152,169 @@ class BuildSpec(BuildOptions):
     secrets: tuple[Name, ...] = Field((), description="ids of the secrets that came with the request")
 
 
-Spec = BuildSpec
+class CommitOptions(Options):
+    """An image made by hand: start a container from an image (or take one that is there), change it, commit."""
+
+    image: ImageRef | None = Field(None, description="image to start from")
+    container: ContainerName | None = Field(None, description="or a container that exists on the worker named")
+    context: ContextDigest | None = Field(None, description="context that holds the files to copy")
+    run: tuple[Text, ...] = Field((), max_length=256, description="shell commands to run in the container, in order")
+    copies: tuple[tuple[Text, Text], ...] = Field(
+        (), max_length=256, description="pairs of a path in the context and one in the container, copied before run"
+    )
+    changes: tuple[Change, ...] = Field((), max_length=256)
+    author: str = Field("", max_length=1024)
+    message: str = Field("", max_length=4096)
+    pause: bool = Field(True, description="pause a running container while it is committed")
+    tags: tuple[ImageName, ...] = Field((), max_length=64)
+    push: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.image is None) == (self.container is None):
+            raise PydanticCustomError("source-missing", "give either an image or a container")
+        if self.container is not None and self.worker is None:
+            raise PydanticCustomError("worker-missing", "name the worker that has the container")
+        if self.container is not None and (self.run or self.copies):
+            raise PydanticCustomError("container-untouched", "run and copies need an image, not a container")
+        if self.copies and self.context is None:
+            raise PydanticCustomError("context-missing", "files to copy come from a context")
+        return self
+
+
+class CommitSpec(CommitOptions):
+    """A commit as it was accepted."""
+
+    kind: Literal[Kind.COMMIT] = Kind.COMMIT
+
+
+class ImportOptions(Options):
+    """A tar of a filesystem as an image, without history."""
+
+    artifact: ArtifactId | None = None
+    remote: RemoteURL | None = Field(None, description="instead of an artifact: URL of a tar")
+    changes: tuple[Change, ...] = Field((), max_length=256)
+    message: str = Field("", max_length=4096)
+    platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$")
+    tags: tuple[ImageName, ...] = Field((), max_length=64)
+    push: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.artifact is None) == (self.remote is None):
+            raise PydanticCustomError("source-missing", "give either an artifact or a remote URL")
+        return self
+
+
+class ImportSpec(ImportOptions):
+    """An import as it was accepted."""
+
+    kind: Literal[Kind.IMPORT] = Kind.IMPORT
+
+
+class LoadSpec(Options):
+    """An archive made by `save` (Docker's or ours), loaded into a worker's daemon."""
+
+    kind: Literal[Kind.LOAD] = Kind.LOAD
+    artifact: ArtifactId
+
+
+class SaveSpec(Options):
+    """Images in one archive that `load` (Docker's or ours) takes."""
+
+    kind: Literal[Kind.SAVE] = Kind.SAVE
+    images: tuple[ImageRef, ...] = Field(min_length=1, max_length=256)
+    compression: Compression = Compression.NONE
+
+
+class ExportSpec(Options):
+    """The filesystem of an image or a container as a tar."""
+
+    kind: Literal[Kind.EXPORT] = Kind.EXPORT
+    image: ImageRef | None = None
+    container: ContainerName | None = None
+    compression: Compression = Compression.NONE
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.image is None) == (self.container is None):
+            raise PydanticCustomError("source-missing", "give either an image or a container")
+        if self.container is not None and self.worker is None:
+            raise PydanticCustomError("worker-missing", "name the worker that has the container")
+        return self
+
+
+class PushOptions(Options):
+    """An image that a worker has, to one or several registries."""
+
+    image: ImageRef
+    tags: tuple[ImageName, ...] = Field((), max_length=64, description="names to push it by; its own when empty")
+
+
+class PushSpec(PushOptions):
+    """A push as it was accepted."""
+
+    kind: Literal[Kind.PUSH] = Kind.PUSH
+
+
+class PullOptions(Options):
+    """An image from a registry onto a worker."""
+
+    image: ImageName
+    platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$")
+
+
+class PullSpec(PullOptions):
+    """A pull as it was accepted."""
+
+    kind: Literal[Kind.PULL] = Kind.PULL
+
+
+class InspectSpec(Options):
+    """What a daemon knows of an image, with its history."""
+
+    kind: Literal[Kind.INSPECT] = Kind.INSPECT
+    image: ImageRef
+
+
+class TagSpec(Options):
+    """More names for an image."""
+
+    kind: Literal[Kind.TAG] = Kind.TAG
+    image: ImageRef
+    tags: tuple[ImageName, ...] = Field(min_length=1, max_length=64)
+
+
+class RemoveSpec(Options):
+    """Names (or ids) taken off a worker's daemon; an image goes with its last name."""
+
+    kind: Literal[Kind.REMOVE] = Kind.REMOVE
+    images: tuple[ImageRef, ...] = Field(min_length=1, max_length=256)
+    force: bool = False
+
+
+class PruneSpec(Options):
+    """Build cache and dangling images removed from a worker's daemon."""
+
+    kind: Literal[Kind.PRUNE] = Kind.PRUNE
+    keep_bytes: int = Field(0, ge=0, description="bytes of build cache to keep")
+
+
+Spec = Annotated[
+    BuildSpec
+    | CommitSpec
+    | ImportSpec
+    | LoadSpec
+    | SaveSpec
+    | ExportSpec
+    | PushSpec
+    | PullSpec
+    | InspectSpec
+    | TagSpec
+    | RemoveSpec
+    | PruneSpec,
+    Field(discriminator="kind"),
+]
 """Any spec; `kind` tells which."""
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)

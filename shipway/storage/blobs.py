@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
+from redis.asyncio import Redis
 
 from shipway.exceptions import Unavailable
 from shipway.models.context import Manifest
+from shipway.storage import keys
 
 WRITE_BUFFER = 8 * 2**20
 READ_CHUNK = 4 * 2**20
@@ -36,8 +38,9 @@ class Writer(Protocol):
 class BlobStore:
     """Manifests and blobs of all projects, behind a `file://`, `s3://`, `gs://` or `az://` URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, redis: Redis) -> None:
         self._url = url
+        self._redis = redis
         self._opened: ObjectStore | None = None
 
     @property
@@ -77,6 +80,39 @@ class BlobStore:
         answer = await obstore.get_async(self._store, _blob(project, blob))
         async for chunk in answer.stream(min_chunk_size=READ_CHUNK):
             yield bytes(chunk)
+
+    async def keep(self, project: str, blob: str, seconds: float) -> None:
+        """Let a blob live for some seconds from now; the reaper removes it after that, unless it is kept again."""
+        await self._redis.zadd(keys.EXPIRING, {_blob(project, blob): await self._now() + seconds})
+
+    async def keep_context(self, project: str, digest: str, blobs: Iterable[str], seconds: float) -> None:
+        """Let a context and the blobs it points into live for some seconds from now."""
+        until = await self._now() + seconds
+        paths = [_manifest(project, digest), *(_blob(project, blob) for blob in blobs)]
+        await self._redis.zadd(keys.EXPIRING, dict.fromkeys(paths, until))
+
+    async def expire(self, limit: int = 100) -> int:
+        """Remove what nobody kept; returns how many objects went. A manifest goes before the blobs it points into."""
+        due = cast(
+            "list[str]",
+            await self._redis.zrangebyscore(keys.EXPIRING, "-inf", await self._now(), start=0, num=limit),
+        )
+        for path in sorted(due, key=lambda p: "/blobs/" in p):
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, path)
+            await self._redis.zrem(keys.EXPIRING, path)
+        return len(due)
+
+    async def size(self, project: str, blob: str) -> int | None:
+        """Bytes of a blob, or None when it isn't there."""
+        try:
+            return int((await obstore.head_async(self._store, _blob(project, blob)))["size"])
+        except FileNotFoundError:
+            return None
+
+    async def _now(self) -> float:
+        seconds, micros = await self._redis.time()
+        return float(seconds) + float(micros) / 1e6
 
     async def save_manifest(self, project: str, manifest: Manifest) -> None:
         """Store a manifest under its digest."""

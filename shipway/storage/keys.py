@@ -11,6 +11,8 @@
 | `shipway:workers` | set | names of workers seen | persistent |
 | `shipway:worker:{name}` | string | what a worker says of itself | 3 heartbeats |
 | `shipway:worker:{name}:jobs` | set | ids of the jobs that it runs | persistent |
+| `shipway:worker:{name}:images` | hash | images that its daemon has, by id | 1 day |
+| `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 
@@ -24,8 +26,9 @@ QUEUED = "shipway:queued"
 RUNNING = "shipway:running"
 WORKERS = "shipway:workers"
 REAPER = "shipway:reaper"
+EXPIRING = "shipway:expiring"
 
-PERSISTENT = (QUEUED, RUNNING, WORKERS, "shipway:worker:*:jobs", "shipway:jobs:*")
+PERSISTENT = (QUEUED, RUNNING, WORKERS, EXPIRING, "shipway:worker:*:jobs", "shipway:jobs:*")
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
 
@@ -51,6 +54,10 @@ def worker(name: str) -> str:
 
 def worker_jobs(name: str) -> str:
     return f"shipway:worker:{name}:jobs"
+
+
+def worker_images(name: str) -> str:
+    return f"shipway:worker:{name}:images"
 
 
 def idempotency(project: str, key: str) -> str:

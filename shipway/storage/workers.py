@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from shipway.models.image import ImageOnWorker
 from shipway.models.worker import Worker
 from shipway.storage import keys
 
 HEARTBEAT = 3.0
 """Seconds between two words of a worker."""
 _FORGET = int(3 * HEARTBEAT)
+DAY = 86_400
 
 
 class WorkerRegistry:
@@ -49,6 +51,31 @@ class WorkerRegistry:
             else:
                 alive.append(Worker.model_validate_json(said).model_copy(update={"running": running}))
         return alive
+
+    async def images(self) -> list[ImageOnWorker]:
+        """List the images that the living workers' daemons have."""
+        names = [worker.name for worker in await self.all()]
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hvals(keys.worker_images(name))
+        return [ImageOnWorker.model_validate_json(raw) for answer in await pipe.execute() for raw in answer]
+
+    async def replace_images(self, name: str, images: list[ImageOnWorker]) -> None:
+        """Say which images a worker has; one that was there before keeps its `since`."""
+        key = keys.worker_images(name)
+        before: Any = await self._redis.hgetall(key)
+        fields = {}
+        for image in images:
+            known = before.get(image.id)
+            since = ImageOnWorker.model_validate_json(known).since if known else image.since
+            fields[image.id] = image.model_copy(update={"since": since}).model_dump_json()
+        if fields != before:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.delete(key)
+            if fields:
+                pipe.hset(key, mapping=fields)
+            await pipe.execute()
+        await self._redis.expire(key, DAY)
 
     async def lead(self, name: str, seconds: float) -> bool:
         """Become, or stay, the one reaper for some seconds; False when another worker is."""

@@ -84,11 +84,8 @@ class BuildKitBuild:
             await self._sink(event)
 
     def _failure(self, text: str) -> JobError:
-        cause = self._files.failure
-        if isinstance(cause, JobError):
-            return cause
-        if cause is not None:
-            return BuildSystemError(f"the context can't be read: {cause}", slug="context-unreadable")
+        if self._files.failure is not None:
+            return failures.of_context(self._files.failure)
         failed = self._trace.failed
         ran = failed is not None and not failed.internal
         return failures.of_build(text, step=failed.name if failed else None, ran=ran)

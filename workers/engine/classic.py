@@ -9,7 +9,7 @@ from aiohttp import ClientError, ClientResponse
 
 from shipway.context.pack import tar_of_source
 from shipway.context.source import ContextSource
-from shipway.exceptions import BuildSystemError, JobError
+from shipway.exceptions import BuildSystemError, JobError, RequestError
 from shipway.models.event import EventBody, StepStatus
 from workers.engine import failures
 from workers.engine.api import DaemonApi
@@ -43,7 +43,10 @@ class ClassicBuild:
         Raises:
             JobError: it failed; steps and logs are in the sink.
         """
-        context = await classic_context(self._request.sources, self._request.spec.dockerfile)
+        try:
+            context = await classic_context(self._request.sources, self._request.spec.dockerfile)
+        except RequestError as error:
+            raise failures.of_context(error) from error
         self._size = context.source.manifest.size
         try:
             await self._follow(context)
@@ -98,11 +101,7 @@ class ClassicBuild:
 
     def _blame(self, error: JobError) -> JobError:
         """A context that can't be read makes the daemon complain of a broken tar: name the cause."""
-        if isinstance(self._unreadable, JobError):
-            return self._unreadable
-        if self._unreadable is not None:
-            return BuildSystemError(f"the context can't be read: {self._unreadable}", slug="context-unreadable")
-        return error
+        return error if self._unreadable is None else failures.of_context(self._unreadable)
 
     async def _clean(self) -> None:
         """Remove the container of the step that was running, if the daemon's own clean-up left it."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildUserError, JobError
+from shipway.models.event import Warned
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
 from workers.engine import failures
@@ -99,11 +100,13 @@ class Engine:
         builder = BuildKitBuild if spec.builder is Builder.BUILDKIT else ClassicBuild
         async with Canary(self._api) as canary:
             try:
-                return await builder(self._api, request, sink).run()
+                outcome = await builder(self._api, request, sink).run()
+                await self._compare_platform(outcome.image_id, spec.platform, sink)
             except JobError as error:
                 if error.slug != "daemon-lost" and await canary.died(_patience(error)):
                     raise lost(error.message) from error
                 raise
+        return outcome
 
     async def tag(self, image: str, reference: str) -> None:
         """Give an image (an id or a name) one more name."""
@@ -126,6 +129,16 @@ class Engine:
         except BuildUserError as error:
             if error.slug != "image-missing":
                 raise
+
+    async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
+        """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""
+        if wanted is None:
+            return
+        image = await self._ask("GET", f"images/{image_id}/json")
+        got = f"{image['Os']}/{image['Architecture']}"
+        if got != "/".join(wanted.split("/")[:2]):
+            message = f"the image is for {got}, not for {wanted}: a base image exists here for {got} only"
+            await sink(Warned(message=message))
 
     async def _ask(self, method: str, path: str, query: list[tuple[str, str]] | None = None) -> Any:
         try:

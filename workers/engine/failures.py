@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiodocker import DockerError
 
-from shipway.exceptions import BuildSystemError, BuildUserError, JobError
+from shipway.exceptions import BuildSystemError, BuildUserError, JobError, RequestError
 
 MAX_MESSAGE = 2000
 """Characters of a daemon's message that are passed on; some quote the whole command."""
@@ -240,6 +240,15 @@ def of_answer(error: DockerError) -> JobError:
     if judged.slug == "build-failed" and error.status >= 500 and error.message.strip() == "":  # noqa: PLR2004
         return BuildSystemError(f"the daemon answered {error.status} and no reason", slug="build-error")
     return judged
+
+
+def of_context(cause: Exception) -> JobError:
+    """Judge the error that kept a context from being read."""
+    if isinstance(cause, JobError):
+        return cause
+    if isinstance(cause, RequestError):  # the files themselves are wrong, a pattern in .dockerignore, say
+        return BuildUserError(cause.message, slug=cause.slug)
+    return BuildSystemError(_cut(f"the context can't be read: {cause}"), slug="context-unreadable")
 
 
 def exit_code(message: str) -> int | None:

@@ -53,14 +53,20 @@ class FileSync:
         source = self._directories.get(name)
         if source is None:
             raise GRPCError(Status.NOT_FOUND, f"this build has no directory {name!r}")
+        try:
+            await self._transfer(source, asked, stream)
+        except Exception as error:
+            self.failure = error
+            raise GRPCError(Status.INTERNAL, str(error)[:1024]) from error
+
+    async def _transfer(
+        self, source: ContextSource, asked: MultiDict[str | bytes], stream: Stream[Packet, Packet]
+    ) -> None:
         entries = await asyncio.to_thread(_wanted, source, asked)
         self.wanted += sum(entry.size for entry in entries)
         transfer = Transfer(source, entries, stream)
         try:
             await transfer.run()
-        except Exception as error:
-            self.failure = error
-            raise GRPCError(Status.INTERNAL, str(error)[:1024]) from error
         finally:
             self.sent += transfer.sent
 

@@ -1,0 +1,191 @@
+"""The commands that look: `ps`, `show`, `logs`, `workers`; and `cancel`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shipway.cli.interruption import Interrupted, Interruption
+from shipway.cli.plain import PlainDisplay
+from shipway.cli.summary import names_of, summary_lines
+from shipway.cli.text import one_line, safe_lines, seconds
+from shipway.client import AsyncClient
+from shipway.client.aio import job_path
+from shipway.models.job import Job, JobState
+from shipway.models.worker import Worker
+
+T = TypeVar("T")
+
+_WIDE = 240
+"""Columns of a table that goes to a file or a pipe: nothing is cut off there."""
+_STATE_STYLES = {
+    JobState.QUEUED: "yellow",
+    JobState.RUNNING: "blue",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "dim",
+}
+
+
+def list_jobs(url: str | None, *, all_states: bool, limit: int, as_json: bool) -> int:
+    """Print jobs, newest first: those that are not over, or all."""
+    states = [None] if all_states else [JobState.QUEUED.value, JobState.RUNNING.value]
+
+    async def pages(client: AsyncClient) -> list[dict[str, Any]]:
+        wanted = [f"/v1/jobs?limit={limit}" + (f"&state={state}" if state else "") for state in states]
+        return [await client.get_json(path) for path in wanted]
+
+    found = [job for page in _with_client(url, pages) for job in page["jobs"]]
+    found.sort(key=lambda job: float(job["timings"]["created"]), reverse=True)
+    if as_json:
+        _print_json({"jobs": found[:limit]})
+        return 0
+    table = _table("JOB", "STATE", "AGE", "TIME", "WORKER", "NAMES")
+    for job in [Job.model_validate(raw) for raw in found[:limit]]:
+        table.add_row(*_job_row(job, time.time()))
+    _console().print(table)
+    return 0
+
+
+def show_job(url: str | None, job_id: str, *, as_json: bool) -> int:
+    """Print one job."""
+    raw = _with_client(url, lambda client: client.get_json(job_path(job_id)))
+    if as_json:
+        _print_json(raw)
+        return 0
+    console = _console()
+    for line in _job_lines(Job.model_validate(raw)):
+        console.print(line, soft_wrap=True)
+    return 0
+
+
+def list_workers(url: str | None, *, as_json: bool) -> int:
+    """Print the workers."""
+    raw = _with_client(url, lambda client: client.get_json("/v1/workers"))
+    if as_json:
+        _print_json(raw)
+        return 0
+    table = _table("WORKER", "STATE", "RUNNING", "PLATFORM", "ENGINE", "SEEN")
+    for worker in [Worker.model_validate(each) for each in raw["workers"]]:
+        table.add_row(
+            one_line(worker.name),
+            worker.state + (f": {one_line(worker.problem)}" if worker.problem else ""),
+            f"{worker.running}/{worker.capacity}",
+            one_line(worker.platform or "?"),
+            one_line(worker.daemon_version or "?"),
+            f"{seconds(max(0.0, time.time() - worker.last_seen))} ago",
+        )
+    _console().print(table)
+    return 0
+
+
+def cancel_job(url: str | None, job_id: str) -> int:
+    """Ask for a job's end; says so if it had ended before."""
+    job = _with_client(url, lambda client: client.cancel(job_id))
+    if job.state.final and job.state is not JobState.CANCELLED:
+        typer.echo(f"job {job.id} had already {job.state}", err=True)
+        return 1
+    typer.echo(job.id)
+    return 0
+
+
+def show_log(url: str | None, job_id: str, *, follow: bool) -> int:
+    """Print a job's log so far, or follow it to its end."""
+    if follow:
+        return asyncio.run(_follow(url, job_id))
+    text = _with_client(url, lambda client: client.log(job_id))
+    # For a pipe the bytes as they are; a terminal must not be steered by what a build prints.
+    sys.stdout.write(safe_lines(text) if sys.stdout.isatty() else text)
+    return 0
+
+
+async def _follow(url: str | None, job_id: str) -> int:
+    display = PlainDisplay(sys.stdout)
+
+    async def follow(client: AsyncClient) -> int:
+        async with aclosing(client.events(job_id)) as events:
+            async for event in events:
+                display.event(event)
+        job = await client.job(job_id)
+        for line in [f"job {job.id} {job.state}", *summary_lines(job)]:
+            display.notice(line)
+        if job.error:
+            display.notice(f"error: {one_line(job.error.message)} ({job.error.slug})")
+        return 0
+
+    async with AsyncClient(url) as client:
+        with Interruption() as interruption:
+            try:
+                return await interruption.unless_asked(follow(client))
+            except Interrupted:
+                return interruption.exit_code
+
+
+def _with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+    async def asking() -> T:
+        async with AsyncClient(url) as client:
+            return await ask(client)
+
+    return asyncio.run(asking())
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column != "NAMES", overflow="fold")
+    return table
+
+
+def _job_row(job: Job, now: float) -> tuple[str | Text, ...]:
+    started, finished = job.timings.started, job.timings.finished
+    return (
+        job.id,
+        Text(job.state, _STATE_STYLES[job.state]),
+        seconds(max(0.0, now - job.timings.created)),
+        seconds(max(0.0, (finished or now) - started)) if started is not None else "-",
+        one_line(job.worker or "-"),
+        Text(", ".join(names_of(job)) or "-"),
+    )
+
+
+def _job_lines(job: Job) -> list[Text]:
+    created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.timings.created))
+    facts = {
+        "job": job.id,
+        "state": job.state.value,
+        "kind": job.kind.value,
+        "names": ", ".join(names_of(job)),
+        "created": created,
+        "attempt": str(job.attempt) if job.attempt else "",
+        "worker": job.worker or "",
+        "context": str(getattr(job.spec, "context", "") or ""),
+        "phases": ", ".join(f"{name} {seconds(value)}" for name, value in job.timings.phases.items()),
+    }
+    lines = [Text(f"{name:<8} {one_line(value)}") for name, value in facts.items() if value]
+    for step in job.steps:
+        took = seconds(step.completed - step.started) if step.completed and step.started else ""
+        style = "dim" if step.internal else ""
+        lines.append(Text(f"  {step.status.upper():<9} {took:>8}  {one_line(step.name)}", style))
+    lines += [Text(line) for line in summary_lines(job)]
+    if job.error:
+        lines.append(Text(f"error: {safe_lines(job.error.message)} ({job.error.slug})", "red"))
+    return lines
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

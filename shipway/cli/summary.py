@@ -1,0 +1,77 @@
+"""What is said of a job that has ended: the last lines, and the machine-readable files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shipway.cli.text import one_line, seconds
+from shipway.exceptions import ClientError
+from shipway.models.event import StepStatus
+from shipway.models.job import Job
+
+
+def names_of(job: Job) -> tuple[str, ...]:
+    """The names a job's spec gives to images; none for kinds of job that name none."""
+    return tuple(getattr(job.spec, "tags", ()))
+
+
+def cached_steps(job: Job) -> str | None:
+    """`5/7 steps cached`, or None when no step of the user's ended."""
+    ended = [
+        step
+        for step in job.steps
+        if not step.internal and step.status not in (StepStatus.RUNNING, StepStatus.CANCELLED)
+    ]
+    if not ended:
+        return None
+    cached = sum(step.status is StepStatus.CACHED for step in ended)
+    return f"{cached}/{len(ended)} steps cached"
+
+
+def summary_lines(job: Job) -> list[str]:
+    """The image, where it was pushed, and the line of figures."""
+    lines = [f"image {job.result.image_id}"] if job.result.image_id else []
+    lines += [f"pushed {one_line(pushed.reference)} {pushed.digest}" for pushed in job.result.pushed]
+    figures = [cached_steps(job)]
+    if job.timings.started is not None and job.timings.finished is not None:
+        figures.append(seconds(job.timings.finished - job.timings.started))
+        figures.append(f"{seconds(max(0.0, job.timings.started - job.timings.created))} in the queue")
+    told = [figure for figure in figures if figure]
+    return [*lines, ", ".join(told)] if told else lines
+
+
+def metadata(job: Job) -> dict[str, Any]:
+    """The content of `--metadata-file`: Docker's own keys where they exist, and the job's."""
+    digests = {pushed.reference: pushed.digest for pushed in job.result.pushed}
+    found: dict[str, Any] = {
+        "id": job.id,
+        "image_id": job.result.image_id,
+        "digests": digests,
+        "steps": [step.model_dump(mode="json", exclude_none=True) for step in job.steps],
+        "cache_hit_ratio": job.cache_hit_ratio,
+        "timings": job.timings.model_dump(mode="json"),
+        "containerimage.config.digest": job.result.image_id,
+        "image.name": ",".join(names_of(job)),
+    }
+    if digests:
+        found["containerimage.digest"] = next(iter(digests.values()))
+    return found
+
+
+def write_files(job: Job, iidfile: Path | None, metadata_file: Path | None) -> None:
+    """Write what the user asked for.
+
+    Raises:
+        ClientError: `output-unwritable`.
+    """
+    try:
+        if iidfile is not None:
+            iidfile.write_text(job.result.image_id or "")
+        if metadata_file is not None:
+            metadata_file.write_text(json.dumps(metadata(job), indent=2) + "\n")
+    except OSError as fault:
+        raise ClientError(
+            f"the image is built, but {fault.filename} can't be written: {fault.strerror}", slug="output-unwritable"
+        ) from fault

@@ -1,0 +1,123 @@
+"""What all work has in common: a spec, phases whose length is recorded, a result that grows, and pushing."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+import stamina
+
+from shipway.exceptions import BuildSystemError, JobError
+from shipway.models.error import Problem
+from shipway.models.event import Pushed, Warned
+from shipway.models.job import PushedReference, Result
+from shipway.models.reference import Reference
+from shipway.models.spec import Credentials, Frozen
+from shipway.storage.jobs import Claim
+from workers import metrics
+from workers.parts import Parts
+from workers.recorder import Recorder
+
+S = TypeVar("S", bound=Frozen)
+
+PUSH_TRIES = 5
+PUSH_SECONDS = 180.0
+"""How long a push that fails for the registry's sake is tried again: long enough for an outage of a minute."""
+
+
+class Work(ABC, Generic[S]):
+    """One attempt at one job.
+
+    Raises from `run`:
+        BuildUserError: what the user sent is at fault.
+        BuildSystemError: daemon, registry or store are at fault.
+        Fenced: another attempt runs.
+    """
+
+    spec: S
+
+    def __init__(self, parts: Parts, claim: Claim, recorder: Recorder) -> None:
+        self.parts = parts
+        self.job = claim.job
+        self.attempt = claim.attempt
+        spec: Any = claim.job.spec
+        self.spec = spec
+        self.recorder = recorder
+        self.result = claim.job.result
+        self.phases: dict[str, float] = {}
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Do it, phase by phase."""
+
+    async def credentials(self) -> Credentials:
+        """Read the secrets and logins that travel with the job."""
+        return self.parts.sealer.unseal(await self.parts.jobs.credentials(self.job.id))
+
+    async def note(self, **reached: Any) -> None:
+        """Record what was reached, and wait until that is stored: a later attempt builds upon it."""
+        self.result = Result.model_validate(self.result.model_dump() | reached)
+        await self.recorder.note(self.result, self.phases)
+
+    @asynccontextmanager
+    async def phase(self, name: str) -> AsyncIterator[None]:
+        """Measure a phase."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = round(time.monotonic() - began, 4)
+
+    async def tag(self, image: str, tags: Sequence[str]) -> None:
+        """Give an image its names."""
+        for tag in tags:
+            await self.parts.engine.tag(image, tag)
+
+    async def push(self, tags: Sequence[str], credentials: Credentials) -> None:
+        """Push every name; each has its own result. What an earlier attempt pushed is not pushed again.
+
+        Raises:
+            JobError: the first failure, after all were tried.
+        """
+        failure: JobError | None = None
+        pushed = {done.reference: done for done in self.result.pushed if done.digest}
+        async with self.phase("push"):
+            for tag in tags:
+                if tag in pushed:
+                    continue
+                try:
+                    pushed[tag] = PushedReference(reference=tag, digest=await self._push(tag, credentials))
+                except JobError as fault:
+                    failure = failure or fault
+                    pushed[tag] = PushedReference(reference=tag, error=Problem.of(fault))
+                await self.note(pushed=tuple(pushed.values()))
+        if failure is not None:
+            raise failure
+
+    async def _push(self, tag: str, credentials: Credentials) -> str:
+        began = time.monotonic()
+        outcome = "cancelled"
+        login = credentials.registries.get(Reference.parse(tag).domain)
+        try:
+            digest = await self._pushed(tag, lambda: self.parts.engine.push(tag, login, self.recorder))
+            outcome = "succeeded"
+        except JobError as fault:
+            outcome = fault.slug
+            raise
+        finally:
+            metrics.PUSH_SECONDS.labels(outcome).observe(time.monotonic() - began)
+        await self.recorder(Pushed(reference=tag, digest=digest))
+        return digest
+
+    async def _pushed(self, tag: str, push: Any) -> str:
+        async for attempt in stamina.retry_context(
+            on=BuildSystemError, attempts=PUSH_TRIES, timeout=PUSH_SECONDS, wait_initial=0.5, wait_max=20
+        ):
+            with attempt:
+                if attempt.num > 1:
+                    await self.recorder(Warned(message=f"pushing {tag} again, try {attempt.num} of {PUSH_TRIES}"))
+                digest: str = await push()
+        return digest

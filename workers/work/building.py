@@ -1,0 +1,106 @@
+"""A build: get the files ready, build, tag, push."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from shipway.context.source import ContextSource
+from shipway.exceptions import JobError
+from shipway.models.event import StepStatus
+from shipway.models.job import cache_hit_ratio
+from shipway.models.reference import Reference
+from shipway.models.spec import BuildSpec, Credentials
+from workers import metrics
+from workers.engine import BuildOutcome, BuildSources
+from workers.work.base import Work
+
+
+class Building(Work[BuildSpec]):
+    """One attempt at a build."""
+
+    async def run(self) -> None:
+        credentials = await self.credentials()
+        image = await self._built_before() or await self._build(credentials)
+        await self.tag(image, self.spec.tags)
+        if self.spec.push:
+            await self.push(self.spec.tags, credentials)
+        await self.note()
+
+    async def _built_before(self) -> str | None:
+        """The image that an earlier attempt built on this very daemon: only its push is left to do."""
+        image = self.result.image_id
+        if image is None or self.result.built_on != self.parts.settings.worker_name:
+            return None
+        return image if await self.parts.engine.images.exists(image) else None
+
+    async def _build(self, credentials: Credentials) -> str:
+        try:
+            async with self.phase("fetch"):
+                sources = await self._sources()
+            metrics.FETCH_SECONDS.observe(self.phases["fetch"])
+            async with self.phase("build"):
+                outcome = await self._measured(sources, credentials)
+        finally:
+            self.parts.content.close()
+        await self.note(
+            image_id=outcome.image_id,
+            built_on=self.parts.settings.worker_name,
+            bases=outcome.bases,
+            context_sent=outcome.context_sent,
+            context_spared=outcome.context_spared,
+        )
+        return outcome.image_id
+
+    async def _sources(self) -> BuildSources:
+        spec = self.spec
+        if spec.remote is not None:
+            context, dockerfile = await self.parts.content.remote.context(spec.remote, spec.dockerfile)
+            if dockerfile is not None:
+                return BuildSources(context=context, dockerfile=dockerfile)
+        elif spec.context is not None:
+            context = await self._opened(spec.context)
+        if spec.dockerfile_context is not None:
+            return BuildSources(context=context, dockerfile=await self._opened(spec.dockerfile_context))
+        return BuildSources(context=context)
+
+    async def _opened(self, digest: str) -> ContextSource:
+        return await self.parts.content.source(self.job.project, digest)
+
+    async def _measured(self, sources: BuildSources, credentials: Credentials) -> BuildOutcome:
+        began = time.monotonic()
+        result = "cancelled"
+        try:
+            outcome = await self.parts.engine.build(
+                self.spec,
+                sources,
+                credentials,
+                self.recorder,
+                build_id=f"{self.job.id}-{self.attempt}",
+                shared_key=self._shared_key(),
+            )
+            result = "succeeded"
+        except JobError as fault:
+            result = fault.slug
+            raise
+        finally:
+            metrics.BUILD_SECONDS.labels(self.spec.builder, result).observe(time.monotonic() - began)
+            self._count_steps()
+        metrics.CONTEXT_SENT.inc(outcome.context_sent)
+        metrics.CONTEXT_SPARED.inc(outcome.context_spared)
+        return outcome
+
+    def _count_steps(self) -> None:
+        steps = self.recorder.steps
+        for step in steps:
+            if not step.internal and step.status is not StepStatus.RUNNING:
+                metrics.STEPS.labels(self.spec.builder, step.status).inc()
+        ratio = cache_hit_ratio(steps)
+        if ratio is not None:
+            metrics.HIT_RATIO.labels(self.spec.builder).observe(ratio)
+
+    def _shared_key(self) -> str:
+        """Names the copy of the context that the daemon keeps: builds of one image share it, projects don't."""
+        image = Reference.parse(self.spec.tags[0]).name if self.spec.tags else ""
+        parts = (self.job.project, image, self.spec.dockerfile)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,35 @@
+"""Images between daemons and registries."""
+
+from __future__ import annotations
+
+from shipway.exceptions import BuildUserError
+from shipway.models.job import PushedReference
+from shipway.models.reference import Reference
+from shipway.models.spec import PullSpec, PushSpec
+from workers.work.base import Work
+
+
+class Pushing(Work[PushSpec]):
+    """One attempt at a push of an image that this worker has."""
+
+    async def run(self) -> None:
+        credentials, spec = await self.credentials(), self.spec
+        image = await self.parts.engine.images.inspect(spec.image)
+        tags = spec.tags or ((spec.image,) if not spec.image.startswith("sha256:") else image.tags)
+        if not tags:
+            raise BuildUserError(f"{spec.image} has no name to push it by; give tags", slug="push-without-tag")
+        await self.tag(image.id, [tag for tag in tags if tag not in image.tags])
+        await self.note(image_id=image.id)
+        await self.push(tags, credentials)
+
+
+class Pulling(Work[PullSpec]):
+    """One attempt at a pull."""
+
+    async def run(self) -> None:
+        credentials, spec = await self.credentials(), self.spec
+        login = credentials.registries.get(Reference.parse(spec.image).domain)
+        async with self.phase("pull"):
+            pulled = await self.parts.engine.images.pull(spec.image, login, spec.platform, self.recorder)
+        reached = PushedReference(reference=spec.image, digest=pulled.digest)
+        await self.note(image_id=pulled.id, images=(spec.image,), pulled=reached.model_dump())
