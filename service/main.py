@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import service.errors
-from service.handlers import builds, contexts, health, jobs, workers
+from service.handlers import artifacts, builds, contexts, health, images, jobs, moves, workers
 from service.middleware import Measured
 from service.process import Process
 from shipway import __version__
@@ -33,6 +33,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.process = process
     service.errors.install(app)
     app.add_middleware(Measured)
-    for part in (contexts, builds, jobs, workers, health):
+    for part in (contexts, builds, artifacts, moves, jobs, images, workers, health):
         app.include_router(part.router)
     return app

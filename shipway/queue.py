@@ -12,6 +12,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from shipway.models.job import Job
+
 SHARED = "shipway"
 TASK = "shipway.run"
 PRIORITIES = 10
@@ -63,10 +65,11 @@ class Queue:
     def __init__(self, redis_url: str) -> None:
         self._app = celery_app(redis_url, task_publish_retry=False)
 
-    async def enqueue(self, job_id: str, *, priority: int = 5, queue: str = SHARED) -> bool:
+    async def enqueue(self, job: Job) -> bool:
         """Send a message for a job; False when it couldn't be sent (the reaper sends it again)."""
+        queue = own_queue(job.spec.worker) if job.spec.worker else SHARED
         try:
-            await asyncio.to_thread(self._send, job_id, priority, queue)
+            await asyncio.to_thread(self._send, job.id, job.spec.priority, queue)
         except (OSError, OperationalError, RedisError):
             return False
         return True

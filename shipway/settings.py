@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
     max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")
     max_context_entries: int = Field(1_000_000, description="files, directories and links in one context")
+    max_artifact_bytes: int = Field(100 * 2**30, description="bytes of one uploaded archive")
     max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
 
 

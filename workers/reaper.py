@@ -57,5 +57,5 @@ async def reap_once(jobs: JobStore, queue: Queue) -> None:
             log.warning("took back a job whose worker went silent", job=job_id, state=state)
     for job_id in overdue.to_send:
         job = await jobs.get(job_id)
-        if job is not None and await queue.enqueue(job_id, priority=job.spec.priority):
+        if job is not None and await queue.enqueue(job):
             metrics.RESENT.inc()

@@ -17,7 +17,6 @@ from urllib.parse import urldefrag
 
 import httpx
 
-from shipway.context.codec import CHUNK
 from shipway.context.decompress import Decompressor
 from shipway.context.limits import Limits
 from shipway.context.source import ContextSource
@@ -85,10 +84,7 @@ class Remote:
         await _git(root, "fetch", "--quiet", "--depth", "1", "origin", ref)
         await _git(root, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "FETCH_HEAD")
         await _git(root, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
-        wanted = Path(os.path.realpath(root / below.strip("/")))
-        if not wanted.is_relative_to(root.resolve()) or not wanted.is_dir():
-            raise BuildUserError(f"{url} has no directory {below!r}", slug="git-directory-missing")
-        return wanted
+        return _inside(root.resolve(), below, url)
 
     def _unpacked(self, path: Path) -> ContextSource:
         limits = Limits()
@@ -96,7 +92,7 @@ class Remote:
         unpacking, indexer = Decompressor(limits), TarIndexer(limits, str(tar))
         try:
             with path.open("rb") as packed, tar.open("wb") as plain_tar:
-                for chunk in iter(lambda: packed.read(CHUNK), b""):
+                for chunk in iter(lambda: packed.read(READ), b""):
                     for piece in unpacking.feed(chunk):
                         indexer.feed(piece)
                         plain_tar.write(piece)
@@ -105,9 +101,9 @@ class Remote:
                     plain_tar.write(piece)
             return ContextSource(indexer.finish(), _read)
         except RequestError as fault:
-            raise (
-                fault if isinstance(fault, ContextError) else BuildUserError(fault.message, slug=fault.slug)
-            ) from fault
+            if isinstance(fault, ContextError):
+                raise
+            raise BuildUserError(fault.message, slug=fault.slug) from fault
 
 
 async def download(url: str) -> AsyncIterator[bytes]:
@@ -149,6 +145,13 @@ async def plain(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield piece
     except RequestError as fault:
         raise BuildUserError(fault.message, slug=fault.slug) from fault
+
+
+def _inside(root: Path, below: str, url: str) -> Path:
+    wanted = Path(os.path.realpath(root / below.strip("/")))
+    if not wanted.is_relative_to(root) or not wanted.is_dir():
+        raise BuildUserError(f"{url} has no directory {below!r}", slug="git-directory-missing")
+    return wanted
 
 
 def _directory(root: Path) -> ContextSource:

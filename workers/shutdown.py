@@ -16,7 +16,7 @@ def begin(grace: float) -> None:
 
 def stopping() -> bool:
     """Whether the worker stops."""
-    return _deadline.value > 0
+    return bool(_deadline.value > 0)
 
 
 def overdue() -> bool:

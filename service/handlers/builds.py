@@ -14,7 +14,7 @@ from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
 from service.handlers.parameters import IdempotencyKey, OfProject, OnProcess
 from service.logic.contexts import ingest
-from service.logic.jobs import submit_build
+from service.logic.jobs import submit as accept
 from shipway.exceptions import InvalidRequest, TooLarge
 from shipway.models.job import Job
 from shipway.models.request import BuildRequest
@@ -69,7 +69,7 @@ async def submit(
         wanted = _validated(fields | {"context": receipt.digest})
     else:
         raise HTTPException(415, f"send application/json or application/x-tar, not {kind[:64] or 'no content type'}")
-    job = await submit_build(process, project, wanted.spec, wanted.credentials, idempotency_key)
+    job = await accept(process, project, wanted.spec, wanted.credentials, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 

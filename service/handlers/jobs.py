@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from service.errors import documented
 from service.handlers.parameters import JobId, OfProject, OnProcess
-from service.logic import jobs
+from service.logic import artifacts, jobs
 from service.process import Process
 from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
@@ -59,6 +59,22 @@ async def cancel(id: JobId, process: OnProcess, project: OfProject) -> Job:  # n
 async def log(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
     await jobs.find(process, project, id)
     return StreamingResponse(jobs.log(process, id), media_type="text/plain; charset=utf-8")
+
+
+@router.get(
+    "/{id}/artifact",
+    summary="Download the archive that a save or export job made",
+    response_class=StreamingResponse,
+    responses=documented(404, 422) | {200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}},
+)
+async def artifact(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
+    made, chunks = await artifacts.give(process, await jobs.find(process, project, id))
+    headers = {
+        "Content-Length": str(made.bytes),
+        "Content-Disposition": f'attachment; filename="{made.name}"',
+        "Digest": made.digest,
+    }
+    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
 
 
 @router.get(

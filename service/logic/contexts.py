@@ -38,7 +38,7 @@ async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> 
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
     async with process.blobs.writing(project, blob) as writer:
-        async for chunk in _gathered(body):
+        async for chunk in gathered(body):
             pieces = decompressor.feed(chunk)
             while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
                 await writer.write(piece)
@@ -69,7 +69,12 @@ def _next(pieces: Iterator[bytes], indexer: TarIndexer) -> bytes | None:
     return piece
 
 
-async def _gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a request's body in larger chunks.
+
+    Raises:
+        Stalled: no byte came for `STALL` seconds.
+    """
     held = bytearray()
     while True:
         try:

@@ -9,10 +9,11 @@ from typing import Literal
 from service.process import Process
 from shipway.exceptions import NotFound, Unavailable
 from shipway.models.image import ImageOnWorker
-from shipway.models.spec import IMAGE_ID
 from shipway.models.worker import Worker, WorkerState
 from shipway.storage.redis import reaching_redis
 
+Choice = Literal["any", "all"] | tuple[str, ...]
+"""Any one worker, all that live, or those named."""
 READY_LIMIT = 3.0
 """Seconds that a readiness check may take."""
 
@@ -70,7 +71,7 @@ async def worker_with(process: Process, wanted: Sequence[str], worker: str | Non
     return max(sorted(names), key=lambda name: room.get(name, (False, 0)))
 
 
-async def chosen(process: Process, wanted: Literal["any", "all"] | tuple[str, ...]) -> list[str | None]:
+async def chosen(process: Process, wanted: Choice) -> list[str | None]:
     """Turn a choice of workers into names, one for each job; None means any worker.
 
     Raises:
@@ -87,7 +88,6 @@ async def chosen(process: Process, wanted: Literal["any", "all"] | tuple[str, ..
         if name not in alive:
             raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="workers")
     return list(dict.fromkeys(wanted))
-
 
 
 async def queued(process: Process) -> int:

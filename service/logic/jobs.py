@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+from service.logic import fleet
+from service.logic.checks import checked
+from service.logic.fleet import Choice
 from service.process import Process
-from shipway.exceptions import Conflict, InvalidRequest, NotFound
+from shipway.exceptions import Conflict, NotFound, Unavailable
 from shipway.models.event import Event, LogChunk, StateChanged, StepChanged, StepStatus
 from shipway.models.job import Job, JobState
-from shipway.models.spec import BuildSpec, Credentials, Kind, Spec
+from shipway.models.spec import Credentials, Kind, Spec
 from shipway.storage.events import ends
 from shipway.storage.redis import reaching_redis
 
@@ -17,36 +21,23 @@ DEFAULT_PROJECT = "default"
 MAX_SCAN = 2000
 
 
-async def submit_build(
-    process: Process, project: str, spec: BuildSpec, credentials: Credentials, idempotency_key: str | None
+async def submit(
+    process: Process, project: str, spec: Spec, credentials: Credentials, idempotency_key: str | None = None
 ) -> Job:
-    """Accept a build: check it, write its record, then send the message.
+    """Accept a job: check what its spec names, write its record, then send the message.
 
     Raises:
-        NotFound: the project has no context of the digest given.
+        NotFound: there is no such context, artifact, image or worker.
         InvalidRequest: it asks to push without a tag.
         Conflict: the idempotency key was used for another request.
         Unavailable: Redis is away; nothing was accepted.
     """
-    if spec.push and not spec.tags:
-        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
-    for field in ("context", "dockerfile_context"):
-        digest = getattr(spec, field)
-        if digest and not await process.blobs.has_manifest(project, digest):
-            raise NotFound(f"there is no context {digest}; upload it again", slug="context-unknown", field=field)
-    return await _accept(process, project, spec, credentials, idempotency_key)
-
-
-async def _accept(
-    process: Process, project: str, spec: Spec, credentials: Credentials, idempotency_key: str | None
-) -> Job:
+    spec = await checked(process, project, spec)
+    sealed = process.sealer.seal(credentials)
     mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
     async with reaching_redis():
         job_id, new = await process.jobs.accept(
-            project,
-            spec,
-            process.sealer.seal(credentials),
-            (idempotency_key, mark) if idempotency_key else None,
+            project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
         )
         if not new:
             job_id, _, before = job_id.partition(" ")
@@ -58,8 +49,37 @@ async def _accept(
                 )
         job = await find(process, project, job_id)
     if new:
-        await process.queue.enqueue(job_id, priority=spec.priority)
+        await process.queue.enqueue(job)
     return job
+
+
+async def submit_to(
+    process: Process, project: str, specs: Callable[[str | None], Spec], workers: Choice, credentials: Credentials
+) -> list[Job]:
+    """Accept one job for each chosen worker.
+
+    Raises:
+        As `submit`, and NotFound when a worker is named that doesn't live.
+    """
+    names = await fleet.chosen(process, workers)
+    return [await submit(process, project, specs(name), credentials) for name in names]
+
+
+async def finished(process: Process, project: str, job_id: str, limit: float) -> Job:
+    """Wait for a short job to end.
+
+    Raises:
+        Unavailable: it did not end within `limit` seconds; it goes on.
+    """
+    try:
+        async with asyncio.timeout(limit), reaching_redis():
+            async for _ in follow(process, job_id, 0):
+                pass
+    except TimeoutError as fault:
+        raise Unavailable(
+            f"the worker has not come to it yet; see job {job_id}", slug="worker-busy", field="worker"
+        ) from fault
+    return await find(process, project, job_id)
 
 
 async def find(process: Process, project: str, job_id: str) -> Job:

@@ -13,3 +13,12 @@ class ContextReceipt(BaseModel):
     digest: str = Field(description="sha256:… over paths, types, modes, sizes, links and contents")
     entries: int = Field(description="files, directories and links")
     bytes: int = Field(description="bytes of content of all files")
+
+
+class ArtifactReceipt(BaseModel):
+    """A stored archive: name it in a load or an import."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: str
+    bytes: int

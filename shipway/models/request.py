@@ -9,22 +9,29 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shipway.models.spec import (
-    ArtifactId,
     BuildOptions,
     BuildSpec,
     CommitOptions,
     CommitSpec,
     Credentials,
+    ExportOptions,
+    ExportSpec,
+    ImageName,
     ImportOptions,
     ImportSpec,
+    LoadOptions,
     LoadSpec,
     Name,
-    Options,
+    PruneOptions,
+    PruneSpec,
     PullOptions,
     PullSpec,
     PushOptions,
     PushSpec,
     RegistryLogin,
+    SaveOptions,
+    SaveSpec,
+    TagSpec,
     WorkerName,
 )
 
@@ -46,10 +53,14 @@ Workers = Annotated[
 SecretValue = Annotated[str, AfterValidator(_base64), Field(max_length=MAX_SECRET * 4 // 3 + 4)]
 
 
-class WithLogins(BaseModel):
-    """Registry logins that come with a request and end with its job."""
+class Strict(BaseModel):
+    """Base of requests: a field that isn't known is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WithLogins(Strict):
+    """Registry logins that come with a request and end with its job."""
 
     registries: dict[Name, RegistryLogin] = Field(
         {}, max_length=64, repr=False, description="logins for registries: host to username and password"
@@ -110,21 +121,60 @@ class PullRequest(PullOptions, WithLogins):
 
     workers: Workers = "any"
 
-    @property
-    def spec(self) -> PullSpec:
-        """What is asked, without any secret value."""
-        return PullSpec.model_validate(self.model_dump(exclude={"registries", "workers"}))
+    def spec_for(self, worker: str | None) -> PullSpec:
+        """What is asked of one worker, without any secret value."""
+        return PullSpec.model_validate(_of_worker(self, worker))
 
 
-class LoadRequest(Options):
+class LoadRequest(Strict, LoadOptions):
     """The JSON body of `POST /v1/loads`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    artifact: ArtifactId
     workers: Workers = "any"
 
+    def spec_for(self, worker: str | None) -> LoadSpec:
+        """What is asked of one worker."""
+        return LoadSpec.model_validate(_of_worker(self, worker))
+
+
+class PruneRequest(Strict, PruneOptions):
+    """The JSON body of `POST /v1/prunes`."""
+
+    workers: Workers = "all"
+
+    def spec_for(self, worker: str | None) -> PruneSpec:
+        """What is asked of one worker."""
+        return PruneSpec.model_validate(_of_worker(self, worker))
+
+
+class SaveRequest(Strict, SaveOptions):
+    """The JSON body of `POST /v1/saves`."""
+
     @property
-    def spec(self) -> LoadSpec:
-        """What is asked, of one worker."""
-        return LoadSpec.model_validate(self.model_dump(exclude={"workers"}))
+    def spec(self) -> SaveSpec:
+        """What is asked."""
+        return SaveSpec.model_validate(self.model_dump())
+
+
+class ExportRequest(Strict, ExportOptions):
+    """The JSON body of `POST /v1/exports`."""
+
+    @property
+    def spec(self) -> ExportSpec:
+        """What is asked."""
+        return ExportSpec.model_validate(self.model_dump())
+
+
+class TagRequest(Strict):
+    """The JSON body of `POST /v1/images/{image}/tags`."""
+
+    tags: tuple[ImageName, ...] = Field(min_length=1, max_length=64)
+    worker: WorkerName | None = None
+
+    def spec_for(self, image: str) -> TagSpec:
+        """What is asked for one image."""
+        return TagSpec(image=image, tags=self.tags, worker=self.worker)
+
+
+def _of_worker(request: BaseModel, worker: str | None) -> dict[str, object]:
+    options = request.model_dump(exclude={"registries", "workers"})
+    return options if worker is None else options | {"worker": worker}

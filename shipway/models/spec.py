@@ -212,25 +212,34 @@ class ImportSpec(ImportOptions):
     kind: Literal[Kind.IMPORT] = Kind.IMPORT
 
 
-class LoadSpec(Options):
+class LoadOptions(Options):
     """An archive made by `save` (Docker's or ours), loaded into a worker's daemon."""
 
-    kind: Literal[Kind.LOAD] = Kind.LOAD
     artifact: ArtifactId
 
 
-class SaveSpec(Options):
+class LoadSpec(LoadOptions):
+    """A load as it was accepted."""
+
+    kind: Literal[Kind.LOAD] = Kind.LOAD
+
+
+class SaveOptions(Options):
     """Images in one archive that `load` (Docker's or ours) takes."""
 
-    kind: Literal[Kind.SAVE] = Kind.SAVE
     images: tuple[ImageRef, ...] = Field(min_length=1, max_length=256)
     compression: Compression = Compression.NONE
 
 
-class ExportSpec(Options):
+class SaveSpec(SaveOptions):
+    """A save as it was accepted."""
+
+    kind: Literal[Kind.SAVE] = Kind.SAVE
+
+
+class ExportOptions(Options):
     """The filesystem of an image or a container as a tar."""
 
-    kind: Literal[Kind.EXPORT] = Kind.EXPORT
     image: ImageRef | None = None
     container: ContainerName | None = None
     compression: Compression = Compression.NONE
@@ -242,6 +251,12 @@ class ExportSpec(Options):
         if self.container is not None and self.worker is None:
             raise PydanticCustomError("worker-missing", "name the worker that has the container")
         return self
+
+
+class ExportSpec(ExportOptions):
+    """An export as it was accepted."""
+
+    kind: Literal[Kind.EXPORT] = Kind.EXPORT
 
 
 class PushOptions(Options):
@@ -293,11 +308,16 @@ class RemoveSpec(Options):
     force: bool = False
 
 
-class PruneSpec(Options):
+class PruneOptions(Options):
     """Build cache and dangling images removed from a worker's daemon."""
 
-    kind: Literal[Kind.PRUNE] = Kind.PRUNE
     keep_bytes: int = Field(0, ge=0, description="bytes of build cache to keep")
+
+
+class PruneSpec(PruneOptions):
+    """A prune as it was accepted."""
+
+    kind: Literal[Kind.PRUNE] = Kind.PRUNE
 
 
 Spec = Annotated[

@@ -64,7 +64,7 @@ class WorkerRegistry:
         """Say which images a worker has; one that was there before keeps its `since`."""
         key = keys.worker_images(name)
         before: Any = await self._redis.hgetall(key)
-        fields = {}
+        fields: dict[Any, Any] = {}
         for image in images:
             known = before.get(image.id)
             since = ImageOnWorker.model_validate_json(known).since if known else image.since

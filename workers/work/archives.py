@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import zstandard
@@ -27,12 +27,15 @@ class _Storing:
         compression = work.spec.compression
         blob = f"{work.job.id}-{work.attempt}"
         size, digest = 0, hashlib.sha256()
-        async with work.phase(work.job.kind), work.parts.blobs.writing(work.job.project, blob) as writer:
-            async with aclosing(_packed(chunks, compression)) as packed:
-                async for chunk in packed:
-                    size += len(chunk)
-                    digest.update(chunk)
-                    await writer.write(chunk)
+        async with (
+            work.phase(work.job.kind),
+            work.parts.blobs.writing(work.job.project, blob) as writer,
+            aclosing(_packed(chunks, compression)) as packed,
+        ):
+            async for chunk in packed:
+                size += len(chunk)
+                digest.update(chunk)
+                await writer.write(chunk)
         await work.parts.blobs.keep(work.job.project, blob, work.parts.settings.retention)
         artifact = Artifact(
             blob=blob, name=name + SUFFIX[compression], bytes=size, digest=f"sha256:{digest.hexdigest()}"
@@ -104,7 +107,7 @@ class Importing(Work[ImportSpec]):
         await self.note()
 
 
-async def _packed(chunks: AsyncIterator[bytes], compression: Compression) -> AsyncIterator[bytes]:
+async def _packed(chunks: AsyncIterator[bytes], compression: Compression) -> AsyncGenerator[bytes, None]:
     compress, flush = _packer(compression)
     async for chunk in chunks:
         packed = await asyncio.to_thread(compress, chunk) if compression is not Compression.NONE else chunk

@@ -1,0 +1,67 @@
+"""Checks what a spec names before it is accepted, and settles on which worker it has to run."""
+
+from __future__ import annotations
+
+from service.logic import fleet
+from service.process import Process
+from shipway.exceptions import InvalidRequest, NotFound
+from shipway.models.spec import (
+    BuildSpec,
+    CommitSpec,
+    ExportSpec,
+    ImportSpec,
+    InspectSpec,
+    LoadSpec,
+    PushSpec,
+    RemoveSpec,
+    SaveSpec,
+    Spec,
+    TagSpec,
+)
+from shipway.storage.redis import reaching_redis
+
+
+async def checked(process: Process, project: str, spec: Spec) -> Spec:
+    """Return the spec with its worker settled.
+
+    Raises:
+        NotFound: there is no such context, artifact, image or worker.
+        InvalidRequest: it asks to push without a tag.
+    """
+    if isinstance(spec, BuildSpec | CommitSpec | ImportSpec) and spec.push and not spec.tags:
+        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
+    await _check_contexts(process, project, spec)
+    await _check_artifact(process, project, spec)
+    worker = await _worker(process, spec)
+    return spec if worker == spec.worker else spec.model_copy(update={"worker": worker})
+
+
+async def _check_contexts(process: Process, project: str, spec: Spec) -> None:
+    for field in ("context", "dockerfile_context"):
+        digest = getattr(spec, field, None)
+        if digest and not await process.blobs.has_manifest(project, digest):
+            raise NotFound(f"there is no context {digest}; upload it again", slug="context-unknown", field=field)
+
+
+async def _check_artifact(process: Process, project: str, spec: Spec) -> None:
+    if not isinstance(spec, LoadSpec | ImportSpec) or spec.artifact is None:
+        return
+    if await process.blobs.size(project, spec.artifact) is None:
+        raise NotFound(
+            f"there is no artifact {spec.artifact}; upload it again", slug="artifact-unknown", field="artifact"
+        )
+    async with reaching_redis():
+        await process.blobs.keep(project, spec.artifact, process.settings.retention)
+
+
+async def _worker(process: Process, spec: Spec) -> str | None:
+    """The worker a job has to run on: the one that has the image it is about, or the one named."""
+    if isinstance(spec, SaveSpec | RemoveSpec):
+        return await fleet.worker_with(process, spec.images, spec.worker)
+    if isinstance(spec, PushSpec | InspectSpec | TagSpec):
+        return await fleet.worker_with(process, [spec.image], spec.worker)
+    if isinstance(spec, ExportSpec | CommitSpec) and spec.image is not None:
+        return await fleet.worker_with(process, [spec.image], spec.worker)
+    if spec.worker is not None:
+        await fleet.require_worker(process, spec.worker)
+    return spec.worker

@@ -1,0 +1,57 @@
+"""The whole of Shipway on real parts, for the tests that go through HTTP.
+
+`SHIPWAY_TEST_ENGINE=28` runs them on the current engine instead of the installed one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local import base_image
+from deploy.local.dockerd import Dockerd
+from deploy.local.engine import engine
+from deploy.local.registry import Login, Registry
+from deploy.local.stack import Plan, Stack
+from tests.integration.http_api import HttpApi
+
+
+@pytest.fixture(scope="session")
+def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
+    """A daemon with the base image."""
+    daemon = Dockerd(
+        tmp_path_factory.mktemp("dockerd") / "data", engine=engine(os.environ.get("SHIPWAY_TEST_ENGINE", ""))
+    )
+    with daemon:
+        base_image.make(daemon.api)
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that takes anything from anyone."""
+    with Registry(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def locked_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that asks for a login."""
+    with Registry(tmp_path_factory.mktemp("locked"), login=Login("ada", "byron")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stack(dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Service and one worker with two slots, on the shared daemon."""
+    with Stack(Plan(tmp_path_factory.mktemp("stack")), registry=registry, dockerd=dockerd) as running:
+        yield running
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[HttpApi]:
+    """The service of the stack."""
+    with HttpApi(stack.service.url) as client:
+        yield client

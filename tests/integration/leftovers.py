@@ -1,0 +1,53 @@
+"""What a job may leave behind where it must leave nothing: in the daemon, among processes, in the store, in Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import redis
+
+from deploy.local.dockerd import Dockerd
+from deploy.local.stack import Stack
+
+
+def processes_with(word: str) -> list[int]:
+    """Ids of all processes of this machine with a word among their arguments."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                arguments = (entry / "cmdline").read_bytes()
+            except OSError:  # it ended meanwhile
+                continue
+            if word.encode() in arguments and b"pytest" not in arguments:
+                found.append(int(entry.name))
+    return found
+
+
+def containers(dockerd: Dockerd) -> list[str]:
+    """Ids of all containers of a daemon, running or not."""
+    return dockerd.docker("ps", "--all", "--quiet").stdout.split()
+
+
+def tags(dockerd: Dockerd) -> set[str]:
+    """Names of all images of a daemon."""
+    listed = dockerd.docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
+    return {name for name in listed if "<none>" not in name}
+
+
+class Kept(NamedTuple):
+    """All that a service keeps: files in the object store, keys of jobs in Redis."""
+
+    files: frozenset[str]
+    keys: frozenset[str]
+
+
+def kept(stack: Stack) -> Kept:
+    """List what a stack's service keeps now."""
+    store = stack.shared.store
+    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as connection:
+        keys = [*connection.scan_iter("shipway:job:*"), *connection.scan_iter("shipway:idempotency:*")]
+        listed = connection.zrange("shipway:jobs:default", 0, -1)
+    files = (str(path) for path in store.rglob("*") if path.is_file())
+    return Kept(frozenset(files), frozenset([*map(str, keys), *map(str, listed)]))
