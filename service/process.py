@@ -33,13 +33,14 @@ class Process:
     def make(cls, settings: Settings) -> Process:
         """Assemble the parts from the settings."""
         redis = connect(settings.redis_url)
+        blobs = BlobStore(settings.store_url, redis)
         return cls(
             settings=settings,
             redis=redis,
             jobs=JobStore(redis, settings),
-            events=EventLog(redis),
+            events=EventLog(redis, blobs),
             workers=WorkerRegistry(redis),
-            blobs=BlobStore(settings.store_url, redis),
+            blobs=blobs,
             sealer=Sealer(settings.secret_keys.get_secret_value()),
             queue=Queue(settings.redis_url),
         )

@@ -22,7 +22,7 @@ def main() -> None:
         [
             *(sys.executable, "-m", "celery", "--app", "workers.app", "worker"),
             *("--pool", "prefork", "--concurrency", str(settings.worker_concurrency)),
-            *("--hostname", f"{settings.worker_name}@shipway", "--queues", settings.queues),
+            *("--hostname", f"{settings.worker_name}@shipway", "--queues", ",".join(settings.queues)),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
     )

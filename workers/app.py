@@ -14,8 +14,8 @@ app = celery_app(worker_settings().redis_url, include=["workers.tasks"])
 
 
 @worker_ready.connect
-def _attend(**_: Any) -> None:
-    attendant.start(worker_settings())
+def _attend(sender: Any, **_: Any) -> None:
+    attendant.start(worker_settings(), sender)
 
 
 @worker_shutting_down.connect

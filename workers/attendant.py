@@ -1,117 +1,116 @@
-"""What a worker's main process does beside the pool: says that it lives, reaps, serves its metrics."""
+"""What a worker's main process does beside the pool: looks after its daemon, says how it is, reaps."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable
+from contextlib import suppress
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from shipway.exceptions import BuildSystemError
+from shipway.exceptions import ShipwayError
 from shipway.models.worker import Worker, WorkerState
 from shipway.queue import Queue
+from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 from shipway.storage.workers import HEARTBEAT, WorkerRegistry
-from workers import metrics, shutdown
+from workers import metrics, pages, shutdown
 from workers.engine import DaemonDescription, Engine
-from workers.reaper import reap
+from workers.intake import Consumer, Intake
+from workers.inventory import Inventory
+from workers.reaper import Reaper
 from workers.settings import WorkerSettings
+from workers.sweeping import sweep
 
 log = structlog.get_logger(__name__)
 
-_state = {"problem": "not looked yet"}
 
-
-def start(settings: WorkerSettings) -> None:
+def start(settings: WorkerSettings, consumer: Consumer) -> None:
     """Start the attendant's threads; they end with the process."""
     metrics.CAPACITY.set(settings.worker_concurrency)
-    server = ThreadingHTTPServer((settings.worker_host, settings.worker_port), _Pages)
-    threading.Thread(target=server.serve_forever, name="pages", daemon=True).start()
-    threading.Thread(target=lambda: asyncio.run(_attend(settings)), name="attendant", daemon=True).start()
+    attendant = Attendant(settings, Intake(consumer, settings.queues))
+    pages.serve(settings.worker_host, settings.worker_port, attendant.why_not)
+    threading.Thread(target=lambda: asyncio.run(attendant.run()), name="attendant", daemon=True).start()
 
 
-async def _attend(settings: WorkerSettings) -> None:
-    redis = connect(settings.redis_url)
-    workers = WorkerRegistry(redis)
-    reaping = asyncio.create_task(
-        reap(settings.worker_name, JobStore(redis, settings), workers, Queue(settings.redis_url))
-    )
-    while not reaping.done():
-        daemon = await _look(settings)
+class Attendant:
+    """Goes round every few seconds for as long as the worker lives."""
+
+    def __init__(self, settings: WorkerSettings, intake: Intake) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._problem = "has not looked at its daemon yet"
+        self._drained = False
+
+    def why_not(self) -> str:
+        """Why this worker takes no jobs; '' if it does."""
+        if shutdown.stopping():
+            return "stopping"
+        return "drained" if self._drained else self._problem
+
+    async def run(self) -> None:
+        """Look after everything until the process ends."""
+        redis = connect(self._settings.redis_url)
+        jobs, workers = JobStore(redis, self._settings), WorkerRegistry(redis)
+        blobs = BlobStore(self._settings.store_url, redis)
+        reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, Queue(self._settings.redis_url))
+        reaping = asyncio.create_task(reaper.run())
+        while not reaping.done():
+            await self._round(redis, jobs, workers)
+            await asyncio.sleep(HEARTBEAT)
+        reaping.result()
+
+    async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
+        daemon: DaemonDescription | None = None
         try:
-            await workers.announce(await _describe(redis, settings, daemon))
-        except (RedisError, OSError) as fault:
-            log.warning("can't reach Redis to say that this worker lives", fault=repr(fault))
-        await asyncio.sleep(HEARTBEAT)
-    reaping.result()
+            async with asyncio.timeout(3 * HEARTBEAT), Engine(self._settings.docker_host) as engine:
+                daemon = await engine.describe()
+                self._problem = self._disk_problem(daemon.data_root)
+                if hasattr(engine, "images"):  # until engine/images.py has landed
+                    await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
+                    await _reaching_redis(sweep(engine, jobs, self._settings.worker_name))
+        except (ShipwayError, TimeoutError) as fault:
+            self._problem = f"the Docker daemon does not answer: {fault}"
+        metrics.DAEMON_UP.set(daemon is not None)
+        await _reaching_redis(self._announce(redis, workers, daemon))
+        self._intake.set(wanted=not self.why_not())
+
+    def _disk_problem(self, path: str) -> str:
+        try:
+            disk = os.statvfs(path)
+        except OSError:  # the daemon's disk can't be seen from here, as in a container
+            return ""
+        free = disk.f_bavail * disk.f_frsize
+        metrics.DAEMON_DISK_FREE.set(free)
+        metrics.DAEMON_DISK_SIZE.set(disk.f_blocks * disk.f_frsize)
+        floor = self._settings.worker_min_free_bytes
+        return f"disk full: {free} bytes are free where {floor} are wanted" if free < floor else ""
+
+    async def _announce(self, redis: Redis, workers: WorkerRegistry, daemon: DaemonDescription | None) -> None:
+        self._drained = await workers.draining(self._settings.worker_name)
+        seconds, micros = await redis.time()
+        state = WorkerState.UNHEALTHY if self._problem else WorkerState.READY
+        await workers.announce(
+            Worker(
+                name=self._settings.worker_name,
+                state=WorkerState.DRAINING if self._drained or shutdown.stopping() else state,
+                problem=self._problem or None,
+                capacity=self._settings.worker_concurrency,
+                last_seen=seconds + micros / 1e6,
+                daemon_version=daemon and daemon.version,
+                api_version=daemon and daemon.api_version,
+                os=daemon and daemon.os,
+                architecture=daemon and daemon.architecture,
+                platform=daemon and f"{daemon.os}/{daemon.architecture}",
+            )
+        )
 
 
-async def _look(settings: WorkerSettings) -> DaemonDescription | None:
-    try:
-        async with asyncio.timeout(HEARTBEAT), Engine(settings.docker_host) as engine:
-            daemon = await engine.describe()
-    except (BuildSystemError, TimeoutError) as fault:
-        _state["problem"] = f"the Docker daemon does not answer: {fault}"
-        metrics.DAEMON_UP.set(0)
-        return None
-    _state["problem"] = ""
-    metrics.DAEMON_UP.set(1)
-    _measure_disk(daemon.data_root)
-    return daemon
-
-
-def _measure_disk(path: str) -> None:
-    try:
-        disk = os.statvfs(path)
-    except OSError:  # the daemon's disk can't be seen from here, as in a container
-        return
-    metrics.DAEMON_DISK_FREE.set(disk.f_bavail * disk.f_frsize)
-    metrics.DAEMON_DISK_SIZE.set(disk.f_blocks * disk.f_frsize)
-
-
-async def _describe(redis: Redis, settings: WorkerSettings, daemon: DaemonDescription | None) -> Worker:
-    seconds, micros = await redis.time()
-    state = WorkerState.READY if daemon else WorkerState.UNHEALTHY
-    return Worker(
-        name=settings.worker_name,
-        state=WorkerState.DRAINING if shutdown.stopping() else state,
-        problem=_state["problem"] or None,
-        capacity=settings.worker_concurrency,
-        last_seen=seconds + micros / 1e6,
-        daemon_version=daemon and daemon.version,
-        api_version=daemon and daemon.api_version,
-        os=daemon and daemon.os,
-        architecture=daemon and daemon.architecture,
-        platform=daemon and f"{daemon.os}/{daemon.architecture}",
-    )
-
-
-class _Pages(BaseHTTPRequestHandler):
-    """`/metrics`, `/healthz` and `/readyz` of a worker."""
-
-    def do_GET(self) -> None:
-        if self.path == "/metrics":
-            self._answer(200, metrics.render(), CONTENT_TYPE_LATEST)
-        elif self.path == "/healthz":
-            self._answer(200, b"ok\n")
-        elif self.path == "/readyz":
-            problem = _state["problem"] or ("stopping" if shutdown.stopping() else "")
-            self._answer(503 if problem else 200, (problem or "ok").encode() + b"\n")
-        else:
-            self._answer(404, b"no such page\n")
-
-    def _answer(self, status: int, body: bytes, media_type: str = "text/plain; charset=utf-8") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", media_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing of each scrape."""
+async def _reaching_redis(call: Awaitable[None]) -> None:
+    with suppress(RedisError, OSError):
+        await call

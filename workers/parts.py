@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from shipway.storage.blobs import BlobStore
+from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
@@ -22,6 +23,7 @@ class Parts:
 
     settings: WorkerSettings
     jobs: JobStore
+    events: EventLog
     blobs: BlobStore
     content: Content
     inventory: Inventory
@@ -39,6 +41,7 @@ class Parts:
                 yield cls(
                     settings=settings,
                     jobs=JobStore(redis, settings),
+                    events=EventLog(redis, blobs),
                     blobs=blobs,
                     content=Content(blobs, settings.worker_cache),
                     inventory=Inventory(redis, settings.worker_name, engine),

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import structlog
+from redis.exceptions import RedisError
 
 from shipway.exceptions import BuildSystemError, ShipwayError
 from shipway.models.error import Problem
@@ -61,6 +62,7 @@ class _Attempt:
             metrics.RUNNING.labels(kind).dec()
         metrics.JOBS.labels(kind, outcome).inc()
         self._log.info("attempt ended", outcome=outcome)
+        await self._tidy()
 
     async def _watched(self) -> Stop | BaseException | None:
         """Returns why the attempt was stopped, the error it ended with, or None when it is done."""
@@ -106,6 +108,15 @@ class _Attempt:
             "something unexpected went wrong in the worker; its log tells more", slug="internal-error"
         )
         return Problem.of(fault)
+
+    async def _tidy(self) -> None:
+        """What can be done later as well, and must not change how the attempt ended."""
+        try:
+            job = await self._parts.jobs.get(self._job.id)
+            if job is not None and job.state.final:
+                await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)
+        except (ShipwayError, RedisError, OSError) as fault:
+            self._log.warning("the events stay in Redis: they can't be archived", fault=repr(fault))
 
     async def _finish(self, state: JobState, problem: Problem | None = None) -> str:
         self._recorder.close_steps(

@@ -23,10 +23,12 @@ class WorkerSettings(Settings):
     worker_grace: float = Field(30, description="seconds that running jobs get to finish after SIGTERM")
     docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
 
+    worker_min_free_bytes: int = Field(2**30, description="free bytes on the daemon's disk below which no job is taken")
+
     @property
-    def queues(self) -> str:
-        """The queues it reads, as Celery's option wants them."""
-        return f"{SHARED},{own_queue(self.worker_name)}"
+    def queues(self) -> list[str]:
+        """The queues it reads: everybody's and its own."""
+        return [SHARED, own_queue(self.worker_name)]
 
 
 @cache

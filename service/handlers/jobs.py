@@ -19,6 +19,9 @@ from shipway.models.spec import Kind
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+MAX_NUMBER = 2**63 - 1
+"""Highest number an event could have: what Redis takes."""
+
 
 class JobPage(BaseModel):
     """Some jobs, newest first."""
@@ -58,7 +61,7 @@ async def cancel(id: JobId, process: OnProcess, project: OfProject) -> Job:  # n
 )
 async def log(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
     await jobs.find(process, project, id)
-    return StreamingResponse(jobs.log(process, id), media_type="text/plain; charset=utf-8")
+    return StreamingResponse(jobs.log(process, project, id), media_type="text/plain; charset=utf-8")
 
 
 @router.get(
@@ -90,14 +93,18 @@ async def events(
     id: JobId,  # noqa: A002
     process: OnProcess,
     project: OfProject,
-    last_event_id: Annotated[int | None, Header(ge=0, description="number of the last event seen")] = None,
-    from_: Annotated[int | None, Query(alias="from", ge=0, description="the same, as a parameter")] = None,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=MAX_NUMBER, description="number of the last event seen")
+    ] = None,
+    from_: Annotated[
+        int | None, Query(alias="from", ge=0, le=MAX_NUMBER, description="the same, as a parameter")
+    ] = None,
 ) -> EventSourceResponse:
     await jobs.find(process, project, id)
     after = last_event_id if last_event_id is not None else from_ or 0
-    return EventSourceResponse(_sse(process, id, after), ping=10, send_timeout=60)
+    return EventSourceResponse(_sse(process, project, id, after), ping=10, send_timeout=60)
 
 
-async def _sse(process: Process, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
-    async for event in jobs.follow(process, job_id, after):
+async def _sse(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    async for event in jobs.follow(process, project, job_id, after):
         yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)

@@ -19,6 +19,18 @@ class WorkerList(BaseModel):
     workers: list[Worker]
 
 
+@router.post("/{name}/drain", summary="Let a worker take no more jobs", responses=documented(404))
+async def drain(name: str, process: OnProcess) -> WorkerList:
+    await fleet.drain(process, name, on=True)
+    return WorkerList(workers=await fleet.workers(process))
+
+
+@router.post("/{name}/resume", summary="Let a worker take jobs again", responses=documented(404))
+async def resume(name: str, process: OnProcess) -> WorkerList:
+    await fleet.drain(process, name, on=False)
+    return WorkerList(workers=await fleet.workers(process))
+
+
 @router.get("", summary="List the workers", responses=documented())
 async def list_workers(process: OnProcess) -> WorkerList:
     return WorkerList(workers=await fleet.workers(process))

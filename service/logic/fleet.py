@@ -48,6 +48,17 @@ async def require_worker(process: Process, name: str) -> None:
         raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="worker")
 
 
+async def drain(process: Process, name: str, *, on: bool) -> None:
+    """Ask a worker to take no more jobs, or to take them again.
+
+    Raises:
+        NotFound: there is no worker of this name.
+    """
+    await require_worker(process, name)
+    async with reaching_redis():
+        await process.workers.drain(name, on=on)
+
+
 async def worker_with(process: Process, wanted: Sequence[str], worker: str | None) -> str:
     """Choose a worker that has all of these images: the one named, else a ready one with the most room.
 

@@ -73,7 +73,7 @@ async def finished(process: Process, project: str, job_id: str, limit: float) ->
     """
     try:
         async with asyncio.timeout(limit), reaching_redis():
-            async for _ in follow(process, job_id, 0):
+            async for _ in follow(process, project, job_id, 0):
                 pass
     except TimeoutError as fault:
         raise Unavailable(
@@ -126,16 +126,15 @@ async def cancel(process: Process, project: str, job_id: str) -> Job:
     return job
 
 
-async def follow(process: Process, job_id: str, after: int) -> AsyncIterator[Event]:
+async def follow(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[Event]:
     """Yield every event after a number, each once, in order, as they come; end with the final one."""
     while True:
-        events = await process.events.read(job_id, after) or await process.events.wait(job_id, after)
-        for event in events:
+        async for event in process.events.so_far(project, job_id, after):
             yield event
             if ends(event):
                 return
             after = event.seq
-        if not events and await _over(process, job_id, after):
+        if not await process.events.wait(job_id, after) and await _over(process, job_id, after):
             return
 
 
@@ -144,11 +143,11 @@ async def _over(process: Process, job_id: str, after: int) -> bool:
     return job is None or (job.state.final and after >= job.events)
 
 
-async def log(process: Process, job_id: str) -> AsyncIterator[str]:
+async def log(process: Process, project: str, job_id: str) -> AsyncIterator[str]:
     """The log so far as text: what each step wrote, under a line that names the step."""
     names: dict[int | None, str] = {}
     current: int | None = None
-    async for event in process.events.all(job_id):
+    async for event in process.events.so_far(project, job_id):
         body = event.body
         if isinstance(body, StepChanged):
             names[body.step.number] = body.step.name

@@ -67,8 +67,9 @@ def _by_step(found: list[Instruction], name: str) -> Place | None:
     if prefix and prefix["step"]:
         # The classic builder counts every instruction.
         counted = found[int(prefix["step"]) - 1 : int(prefix["step"])]
-        return _place(counted[0]) if counted else None
-    if prefix and len(exact) != 1:
+        if counted and counted[0].keyword == bare.partition(" ")[0].upper():
+            return _place(counted[0])
+    if prefix and prefix["index"] and len(exact) != 1:
         counted = _counted(found, prefix["stage"], int(prefix["index"]), int(prefix["total"]), bare)
         if counted:
             return _place(counted[0])

@@ -42,8 +42,7 @@ def list_jobs(url: str | None, *, all_states: bool, limit: int, as_json: bool) -
     states = [None] if all_states else [JobState.QUEUED.value, JobState.RUNNING.value]
 
     async def pages(client: AsyncClient) -> list[dict[str, Any]]:
-        wanted = [f"/v1/jobs?limit={limit}" + (f"&state={state}" if state else "") for state in states]
-        return [await client.get_json(path) for path in wanted]
+        return [await client.get_json("/v1/jobs", limit=limit, state=state) for state in states]
 
     found = [job for page in _with_client(url, pages) for job in page["jobs"]]
     found.sort(key=lambda job: float(job["timings"]["created"]), reverse=True)

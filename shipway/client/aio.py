@@ -179,9 +179,9 @@ class AsyncClient:
         """List the workers that are alive."""
         return WorkerList.model_validate_json((await self._connection.get("/v1/workers")).content).workers
 
-    async def get_json(self, path: str) -> Any:
+    async def get_json(self, path: str, **params: str | int | None) -> Any:
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
-        return (await self._connection.get(path)).json()
+        return (await self._connection.get(path, params)).json()
 
     async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
         answer = await self._connection.upload(

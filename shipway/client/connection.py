@@ -126,5 +126,6 @@ def may_pass(fault: ShipwayError) -> bool:
     return isinstance(fault, Unavailable) or fault.slug == "service-unreachable"
 
 
-def _given(params: Query | None) -> dict[str, str | int]:
-    return {name: value for name, value in (params or {}).items() if value is not None}
+def _given(params: Query | None) -> dict[str, str | int] | None:
+    """What is to be sent. None for nothing: httpx takes even an empty mapping as "remove the query"."""
+    return {name: value for name, value in (params or {}).items() if value is not None} or None

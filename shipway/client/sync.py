@@ -151,6 +151,6 @@ class Client:
         """See `AsyncClient.workers`."""
         return self._portal.run(self._client.workers())
 
-    def get_json(self, path: str) -> Any:
+    def get_json(self, path: str, **params: str | int | None) -> Any:
         """See `AsyncClient.get_json`."""
-        return self._portal.run(self._client.get_json(path))
+        return self._portal.run(self._client.get_json(path, **params))

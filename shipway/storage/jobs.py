@@ -86,6 +86,8 @@ class JobStore:
                 RESEND * 1000,
                 f"{job_id} {mark}" if key else "",
                 sealed,
+                keys.job(""),
+                self._settings.max_jobs,
                 *("version", 1, "project", project, "kind", spec.kind, "spec", spec.model_dump_json()),
             ],
         )

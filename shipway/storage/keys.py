@@ -9,6 +9,7 @@
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
 | `shipway:workers` | set | names of workers seen | persistent |
+| `shipway:draining` | set | names of workers that were asked to take no more jobs | persistent |
 | `shipway:worker:{name}` | string | what a worker says of itself | 3 heartbeats |
 | `shipway:worker:{name}:jobs` | set | ids of the jobs that it runs | persistent |
 | `shipway:worker:{name}:images` | hash | images that its daemon has, by id | 1 day |
@@ -27,8 +28,9 @@ RUNNING = "shipway:running"
 WORKERS = "shipway:workers"
 REAPER = "shipway:reaper"
 EXPIRING = "shipway:expiring"
+DRAINING = "shipway:draining"
 
-PERSISTENT = (QUEUED, RUNNING, WORKERS, EXPIRING, "shipway:worker:*:jobs", "shipway:jobs:*")
+PERSISTENT = (QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, "shipway:worker:*:jobs", "shipway:jobs:*")
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
 

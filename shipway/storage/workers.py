@@ -36,6 +36,17 @@ class WorkerRegistry:
         pipe.delete(keys.worker(name))
         await pipe.execute()
 
+    async def drain(self, name: str, *, on: bool) -> None:
+        """Ask a worker to take no more jobs, or to take them again; it obeys within a heartbeat."""
+        if on:
+            await self._redis.sadd(keys.DRAINING, name)
+        else:
+            await self._redis.srem(keys.DRAINING, name)
+
+    async def draining(self, name: str) -> bool:
+        """Whether somebody asked this worker to take no more jobs."""
+        return bool(await self._redis.sismember(keys.DRAINING, name))
+
     async def all(self) -> list[Worker]:
         """List the workers that are alive, by name; those gone silent are dropped from the set."""
         names: list[str] = sorted(cast("set[str]", await self._redis.smembers(keys.WORKERS)))

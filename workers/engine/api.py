@@ -94,13 +94,14 @@ class DaemonApi:
         *,
         query: Pairs = (),
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         limit: float = QUICK,
     ) -> Any:
         """Return the answer's JSON, or None if it has no body; `limit` is in seconds."""
         try:
             async with (
                 asyncio.timeout(limit),
-                self.request(method, path, query=query, headers=headers) as response,
+                self.request(method, path, query=query, headers=headers, body=body) as response,
             ):
                 return await response.json(content_type=None) if await response.read() else None
         except TimeoutError as error:

@@ -1,6 +1,6 @@
 -- Write the record of a new job, unless its idempotency key already made one.
 -- KEYS job events jobs queued credentials idempotency
--- ARGV id retention resend_ms idempotency_value sealed_credentials field value …
+-- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs field value …
 local id, retention, resend = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 if ARGV[4] ~= '' then
   local made = redis.call('GET', KEYS[6])
@@ -9,11 +9,22 @@ if ARGV[4] ~= '' then
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'id', id, 'state', 'queued', 'attempt', 0, 'losses', 0, 'events', 0,
-  'created', string.format('%.3f', now / 1000), unpack(ARGV, 6))
+  'created', string.format('%.3f', now / 1000), unpack(ARGV, 8))
 emit(KEYS[1], KEYS[2], now, 0, state_event('queued'))
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'EX', retention) end
 redis.call('ZADD', KEYS[3], now, id)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - retention * 1000)
+-- Only so many ended jobs of a project stay; the oldest go first.
+local surplus = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[7])
+if surplus > 0 then
+  for _, old in ipairs(redis.call('ZRANGE', KEYS[3], 0, math.min(surplus, 20) - 1)) do
+    local state = redis.call('HGET', ARGV[6] .. old, 'state')
+    if state ~= 'queued' and state ~= 'running' then
+      redis.call('DEL', ARGV[6] .. old, ARGV[6] .. old .. ':events')
+      redis.call('ZREM', KEYS[3], old)
+    end
+  end
+end
 redis.call('ZADD', KEYS[4], now + resend, id)
 keep(KEYS[1], KEYS[2], retention)
 return ''

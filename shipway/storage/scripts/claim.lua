@@ -7,7 +7,7 @@ local now = now_ms()
 if r[1] ~= 'queued' or (r[2] and now < tonumber(r[2])) then return 0 end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HSET', KEYS[1], 'state', 'running', 'worker', worker, 'started', string.format('%.3f', now / 1000))
-redis.call('HDEL', KEYS[1], 'steps', 'error', 'not_before')
+redis.call('HDEL', KEYS[1], 'steps', 'error', 'not_before', 'sent')
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], now + lease, id)
 redis.call('SADD', KEYS[5], id)

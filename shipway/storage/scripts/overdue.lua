@@ -1,4 +1,5 @@
--- The ids whose time has come. Queued jobs are put off by resend_ms, since the caller sends them now.
+-- The ids whose time has come. Queued jobs are put off, since the caller sends them now: each time twice as long,
+-- for a long queue is the likelier reason than a lost message.
 -- KEYS queued running
 -- ARGV resend_ms limit retention job_prefix
 local now = now_ms()
@@ -6,7 +7,8 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, tonumb
 local send = {}
 for _, id in ipairs(due) do
   if redis.call('HGET', ARGV[4] .. id, 'state') == 'queued' then
-    redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]), id)
+    local sent = math.min(redis.call('HINCRBY', ARGV[4] .. id, 'sent', 1), 5)
+    redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]) * 2 ^ (sent - 1), id)
     redis.call('EXPIRE', ARGV[4] .. id, tonumber(ARGV[3]))
     redis.call('EXPIRE', ARGV[4] .. id .. ':events', tonumber(ARGV[3]))
     send[#send + 1] = id

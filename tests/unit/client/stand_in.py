@@ -157,7 +157,7 @@ class StandIn:
         for sent in range(len(self._events) + 1000):
             if sent == limit:
                 raise ConnectionAbortedError  # uvicorn closes the connection in the middle of the body
-            while len(self._events) <= after + sent or self.hold:
+            while len(self._events) <= after + sent or self.hold:  # noqa: ASYNC110  (the test's thread changes it)
                 await asyncio.sleep(0.01)
             event = self._events[after + sent]
             frame = f"id: {event.seq}\nevent: {event.body.type}\ndata: {event.model_dump_json(exclude_none=True)}\n\n"

@@ -15,7 +15,7 @@ def _no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_any_setting_it_is_this_machine() -> None:
-    assert DEFAULT_URL == service_url()
+    assert service_url() == DEFAULT_URL
 
 
 def test_the_nearest_setting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +41,6 @@ def test_a_broken_file_is_told_by_name(content: str) -> None:
     config_path().parent.mkdir(parents=True)
     config_path().write_bytes(content.encode("latin-1"))
 
-    with pytest.raises(ClientError, match="config.toml") as raised:
+    with pytest.raises(ClientError, match=r"config\.toml") as raised:
         service_url()
     assert raised.value.slug == "config-invalid"

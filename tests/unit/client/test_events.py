@@ -85,9 +85,7 @@ async def test_an_unknown_job_is_not_followed(service: StandIn) -> None:
 async def test_following_is_given_up_after_a_time_without_any_connection(service: StandIn) -> None:
     connection = Connection("http://127.0.0.1:9", timeout=1)
     async with AsyncClient(service.url) as client:
-        follower = Follower(
-            connection, f"/v1/jobs/{JOB}", after=0, read_job=lambda: client.job(JOB), patience=0.3
-        )
+        follower = Follower(connection, f"/v1/jobs/{JOB}", after=0, read_job=lambda: client.job(JOB), patience=0.3)
         with pytest.raises(ClientError) as raised:
             [event async for event in follower.events()]
     await connection.close()

@@ -63,7 +63,7 @@ def test_no_service_says_where_and_what_to_do() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with Client(url) as client, pytest.raises(ClientError, match="SHIPWAY_URL.*make up") as raised:
+        with Client(url) as client, pytest.raises(ClientError, match=r"SHIPWAY_URL.*make up") as raised:
             client.workers()
 
     assert raised.value.slug == "service-unreachable"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_several_data_lines_are_joined_and_only_one_space_is_dropped() -> None:
 
 
 def test_an_event_without_its_blank_line_is_not_dispatched() -> None:
-    assert [] == read(b"id: 7\ndata: x\n")
+    assert read(b"id: 7\ndata: x\n") == []
 
 
 def test_unicode_line_separators_inside_data_are_no_line_ends() -> None:
@@ -43,6 +45,6 @@ def test_all_three_line_ends_are_understood_even_when_split() -> None:
 def test_chunk_borders_do_not_matter(cuts: list[int]) -> None:
     stream = 'id: 1\nevent: log\ndata: {"text":"äöü€"}\r\n\r\n: ping\n\ndata: end\n\n'.encode()
     borders = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    chunks = [stream[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    chunks = [stream[a:b] for a, b in pairwise(borders)]
 
     assert [ServerSentEvent('{"text":"äöü€"}', "log", "1"), ServerSentEvent("end", "message", "1")] == read(*chunks)

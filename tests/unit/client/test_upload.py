@@ -85,9 +85,7 @@ def test_a_lower_case_dockerfile_is_found_when_there_is_no_other(root: Path) -> 
     assert prepare(root).dockerfile == "dockerfile"
 
 
-@pytest.mark.parametrize(
-    ("dockerfile", "slug"), [("nowhere", "dockerfile-missing"), ("src", "dockerfile-missing")]
-)
+@pytest.mark.parametrize(("dockerfile", "slug"), [("nowhere", "dockerfile-missing"), ("src", "dockerfile-missing")])
 def test_a_missing_dockerfile_is_told_before_anything_is_sent(dockerfile: str, slug: str, root: Path) -> None:
     with pytest.raises(ClientError) as raised:
         prepare(root, dockerfile)
@@ -117,13 +115,12 @@ def test_a_tar_through_a_slow_pipe_is_recognised() -> None:
     content = tar_of("Dockerfile", b"FROM scratch\n")
 
     def trickle() -> None:
-        with open(writing, "wb", buffering=0) as out:
-            for start in range(0, len(content), 100):
-                out.write(content[start : start + 100])
+        with os.fdopen(writing, "wb", buffering=0) as out:
+            out.writelines(content[start : start + 100] for start in range(0, len(content), 100))
 
     thread = threading.Thread(target=trickle)
     thread.start()
-    with open(reading, "rb", buffering=0) as stream:
+    with os.fdopen(reading, "rb", buffering=0) as stream:
         local = prepare(stream)
         assert b"".join(local.upload.chunks()) == content
     thread.join()

@@ -1,0 +1,3 @@
+#!/bin/sh
+cat greeting.txt
+echo "(prepared $(cat /prepared))"

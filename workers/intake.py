@@ -1,0 +1,38 @@
+"""Opens and closes a worker's mouth: whether Celery reads its queues."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Consumer(Protocol):
+    """What we need of Celery's consumer. Its own thread must do the work, hence `call_soon`."""
+
+    def call_soon(self, call: object, *args: object) -> object: ...
+
+    def add_task_queue(self, queue: str) -> None: ...
+
+    def cancel_task_queue(self, queue: str) -> None: ...
+
+
+class Intake:
+    """Reads the queues, or doesn't. What already runs goes on either way."""
+
+    def __init__(self, consumer: Consumer, queues: list[str]) -> None:
+        self._consumer = consumer
+        self._queues = queues
+        self._open = True
+
+    def set(self, *, wanted: bool) -> None:
+        """Read the queues, or stop reading them."""
+        if wanted is self._open:
+            return
+        log.info("takes jobs again" if wanted else "takes no more jobs")
+        change = self._consumer.add_task_queue if wanted else self._consumer.cancel_task_queue
+        for queue in self._queues:
+            self._consumer.call_soon(change, queue)
+        self._open = wanted
