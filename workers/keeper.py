@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from shipway.storage.jobs import Claim, Fenced, JobStore
 from workers import shutdown
+from workers.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +26,18 @@ class Stop(StrEnum):
     TIMEOUT = "timeout"
     FENCED = "fenced"
     SHUTDOWN = "shutdown"
+    STUCK = "stuck"
 
 
-async def watch(jobs: JobStore, claim: Claim, lease: float) -> Stop:
+async def watch(jobs: JobStore, claim: Claim, recorder: Recorder, *, lease: float, idle: float) -> Stop:
     """Renew the lease every third of its length; return as soon as there is a reason to stop.
 
     Args:
         jobs: the records.
         claim: the attempt to watch over.
+        recorder: tells how long the attempt has been silent.
         lease: seconds that a lease holds. An attempt that can't renew stops before it ends.
+        idle: seconds without any event after which an attempt counts as stuck.
     """
     started = renewed = time.monotonic()
     while True:
@@ -41,6 +45,8 @@ async def watch(jobs: JobStore, claim: Claim, lease: float) -> Stop:
         now = time.monotonic()
         if now - started > claim.job.spec.timeout:
             return Stop.TIMEOUT
+        if recorder.silence > idle:
+            return Stop.STUCK
         if shutdown.overdue():
             return Stop.SHUTDOWN
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from shipway.models.event import EventBody, LogChunk, Progress, Step, StepChanged, StepStatus, Warned
 from shipway.models.job import Result
@@ -33,6 +34,7 @@ class Recorder:
         self._batch = 0
         self._log_left = max_log_bytes
         self._lock = asyncio.Lock()
+        self._last_event = time.monotonic()
         self._writing = False
 
     @property
@@ -40,8 +42,14 @@ class Recorder:
         """The steps so far, by number."""
         return tuple(self._steps[number] for number in sorted(self._steps))
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the last event."""
+        return time.monotonic() - self._last_event
+
     async def __call__(self, body: EventBody) -> None:
         """Take one event."""
+        self._last_event = time.monotonic()
         if isinstance(body, LogChunk):
             limited = self._within_limit(body)
             if limited is None:

@@ -68,7 +68,16 @@ class _Attempt:
         """Returns why the attempt was stopped, the error it ended with, or None when it is done."""
         work = asyncio.create_task(work_for(self._parts, self._claim, self._recorder).run())
         writing = asyncio.create_task(self._recorder.run())
-        watching = asyncio.create_task(watch(self._parts.jobs, self._claim, self._parts.settings.lease))
+        settings = self._parts.settings
+        watching = asyncio.create_task(
+            watch(
+                self._parts.jobs,
+                self._claim,
+                self._recorder,
+                lease=settings.lease,
+                idle=settings.worker_idle_timeout,
+            )
+        )
         tasks = (work, writing, watching)
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -82,23 +91,30 @@ class _Attempt:
 
     async def _settled(self, end: Stop | BaseException | None) -> str:
         """Write how it ended; returns the outcome for the metrics."""
-        if isinstance(end, Fenced) or end is Stop.FENCED:
-            raise Fenced(self._job.id)
+        if isinstance(end, Fenced):
+            raise end
+        if isinstance(end, Stop):
+            return await self._stopped(end)
         if end is None:
             return await self._finish(JobState.SUCCEEDED)
-        if end is Stop.CANCELLED:
-            return await self._finish(JobState.CANCELLED)
-        if end is Stop.SHUTDOWN:
-            return await self._hand_back(0.0, counts=False, problem=None)
-        if end is Stop.TIMEOUT:
-            text = f"the job ran longer than its limit of {self._job.spec.timeout:g} s"
-            return await self._finish(JobState.FAILED, Problem(slug="timeout", message=text))
         problem = self._problem(end)
-        again = problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts
-        if again:
+        if problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts:
             metrics.RETRIES.labels(problem.slug).inc()
             return await self._hand_back(backoff(self._claim.losses + 1), counts=True, problem=problem)
         return await self._finish(JobState.FAILED, problem)
+
+    async def _stopped(self, why: Stop) -> str:
+        if why is Stop.FENCED:
+            raise Fenced(self._job.id)
+        if why is Stop.CANCELLED:
+            return await self._finish(JobState.CANCELLED)
+        if why is Stop.SHUTDOWN:
+            return await self._hand_back(0.0, counts=False, problem=None)
+        texts = {
+            Stop.TIMEOUT: f"the job ran longer than its limit of {self._job.spec.timeout:g} s",
+            Stop.STUCK: f"the job gave no sign of life for {self._parts.settings.worker_idle_timeout:g} s",
+        }
+        return await self._finish(JobState.FAILED, Problem(slug=why, message=texts[why]))
 
     def _problem(self, end: object) -> Problem:
         if isinstance(end, ShipwayError):

@@ -23,6 +23,7 @@ class WorkerSettings(Settings):
     worker_grace: float = Field(30, description="seconds that running jobs get to finish after SIGTERM")
     docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
 
+    worker_idle_timeout: float = Field(1800, description="seconds without any event after which a job is ended")
     worker_min_free_bytes: int = Field(2**30, description="free bytes on the daemon's disk below which no job is taken")
 
     @property
