@@ -88,7 +88,7 @@ def _build(stack: Stack, name: str, folder: Path) -> Build:
     started = time.monotonic()
     _shipway(stack, "build", str(EXAMPLE), "-t", name, *options, "--metadata-file", str(metadata))
     seconds = time.monotonic() - started
-    job_id = json.loads(metadata.read_text())["shipway.job"]
+    job_id = json.loads(metadata.read_text())["id"]
     return Build(json.loads(_shipway(stack, "show", job_id, "--json", capture=True)), seconds)
 
 
@@ -108,7 +108,13 @@ def _shipway(stack: Stack, *arguments: str, capture: bool = False) -> str:
     _print("$ shipway " + " ".join(arguments))
     environment = {**os.environ, "SHIPWAY_URL": stack.service.url}
     done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE if capture else None, text=True, check=False, timeout=300
+        command,
+        env=environment,
+        stdout=subprocess.PIPE if capture else None,
+        stderr=None if capture else subprocess.STDOUT,  # progress, in its place among the demo's own lines
+        text=True,
+        check=False,
+        timeout=300,
     )
     if done.returncode != 0:
         raise PartError(f"`shipway {arguments[0]}` ended with exit code {done.returncode}")

@@ -12,15 +12,10 @@ log = structlog.get_logger(__name__)
 
 
 async def sweep(engine: Engine, jobs: JobStore, worker: str) -> None:
-    """Remove containers that carry the label of an attempt which doesn't run on this worker (any more)."""
-    for container in await engine.containers.labelled():
-        job = await jobs.get(container.job)
-        running = (
-            job is not None
-            and job.state is JobState.RUNNING
-            and job.worker == worker
-            and str(job.attempt) == container.attempt
-        )
-        if not running:
-            log.warning("removes what a dead attempt left", container=container.id, job=container.job)
+    """Remove the containers of attempts that don't run on this worker (any more)."""
+    for container in await engine.containers.owned():
+        job = await jobs.get(container.owner.job)
+        running = job is not None and job.state is JobState.RUNNING and job.worker == worker
+        if job is None or not running or job.attempt != container.owner.attempt:
+            log.warning("removes what a dead attempt left", container=container.id, job=container.owner.job)
             await engine.containers.remove(container.id)

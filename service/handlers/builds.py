@@ -13,6 +13,7 @@ from service.errors import documented, invalid
 from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
 from service.handlers.parameters import IdempotencyKey, OfProject, OnProcess
+from service.logic.checks import check_push
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept
 from shipway.exceptions import InvalidRequest, TooLarge
@@ -64,7 +65,8 @@ async def submit(
         wanted = _validated(await _json(request))
     elif kind in TAR_TYPES or (not kind and request.method == "PUT"):
         fields = build_fields(request.query_params) | {"registries": registry_logins(x_registry_config)}
-        _validated(fields | {"context": "sha256:" + "0" * 64})  # tell what is wrong before the upload, not after
+        # What is wrong is told before the upload, not after it.
+        check_push(_validated(fields | {"context": "sha256:" + "0" * 64}).spec)
         receipt = await ingest(process, project, request.stream())
         wanted = _validated(fields | {"context": receipt.digest})
     else:

@@ -64,7 +64,7 @@ def registry_logins(header: str | None) -> dict[str, Any]:
     try:
         decoded = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
         return {host: {"username": login["username"], "password": login["password"]} for host, login in decoded.items()}
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise InvalidRequest(
             "X-Registry-Config is base64 of a JSON object: registry to username and password",
             field="X-Registry-Config",
@@ -74,5 +74,5 @@ def registry_logins(header: str | None) -> dict[str, Any]:
 def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text or "null")
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise InvalidRequest(f"the parameter {name} must be JSON", field=name) from fault

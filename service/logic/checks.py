@@ -28,12 +28,17 @@ async def checked(process: Process, project: str, spec: Spec) -> Spec:
         NotFound: there is no such context, artifact, image or worker.
         InvalidRequest: it asks to push without a tag.
     """
-    if isinstance(spec, BuildSpec | CommitSpec | ImportSpec) and spec.push and not spec.tags:
-        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
+    check_push(spec)
     await _check_contexts(process, project, spec)
     await _check_artifact(process, project, spec)
     worker = await _worker(process, spec)
     return spec if worker == spec.worker else spec.model_copy(update={"worker": worker})
+
+
+def check_push(spec: Spec) -> None:
+    """Raise InvalidRequest (`push-without-tag`) when a spec asks to push an image that gets no name."""
+    if isinstance(spec, BuildSpec | CommitSpec | ImportSpec) and spec.push and not spec.tags:
+        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
 
 
 async def _check_contexts(process: Process, project: str, spec: Spec) -> None:

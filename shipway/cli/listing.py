@@ -17,7 +17,7 @@ from rich.text import Text
 
 from shipway.cli.interruption import Interrupted, Interruption
 from shipway.cli.plain import PlainDisplay
-from shipway.cli.summary import names_of, summary_lines
+from shipway.cli.summary import names_of, pushed_lines, summary_lines
 from shipway.cli.text import one_line, safe_lines, seconds
 from shipway.client import AsyncClient
 from shipway.client.aio import job_path
@@ -180,7 +180,7 @@ def _job_lines(job: Job) -> list[Text]:
         took = seconds(step.completed - step.started) if step.completed and step.started else ""
         style = "dim" if step.internal else ""
         lines.append(Text(f"  {step.status.upper():<9} {took:>8}  {one_line(step.name)}", style))
-    lines += [Text(line) for line in summary_lines(job)]
+    lines += [Text(line) for line in (*pushed_lines(job), *summary_lines(job))]
     if job.error:
         lines.append(Text(f"error: {safe_lines(job.error.message)} ({job.error.slug})", "red"))
     return lines

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shipway.cli.text import one_line, seconds, size
-from shipway.cli.trace import StepTrace, Trace
+from shipway.cli.trace import StepTrace, Trace, transfer_name
 from shipway.models.event import Event, Pushed, StateChanged, StepChanged, StepStatus, Warned
 from shipway.models.event import Progress as Transfer
 from shipway.models.job import Job, JobState
@@ -37,7 +37,7 @@ class LiveDisplay:
         self._console = console
         self._state = ""
         self._begun: dict[tuple[int, int], float] = {}
-        self._ended: set[tuple[int, int]] = set()
+        self._ended: dict[tuple[int, int], StepStatus] = {}
         self._pushes: dict[str, Transfer] = {}
         self._upload = Progress(
             TextColumn("sending context"),
@@ -115,8 +115,11 @@ class LiveDisplay:
         key = (self.trace.attempt, number)
         trace = self.trace.steps[number]
         self._begun.setdefault(key, time.monotonic())
-        if trace.step.status is not StepStatus.RUNNING and key not in self._ended:
-            self._ended.add(key)
+        status = trace.step.status
+        if self._ended.get(key) is status:
+            return  # the builder repeats itself
+        self._ended[key] = status
+        if status is not StepStatus.RUNNING:
             self._above(_line(trace, trace.duration))
 
     def _change_state(self, body: StateChanged, attempt: int) -> None:
@@ -155,4 +158,4 @@ def _line(trace: StepTrace, duration: float | None) -> Table:
 
 def _transfer(transfer: Transfer) -> str:
     total = f" / {size(transfer.total)}" if transfer.total else ""
-    return f"{one_line(f'{transfer.action} {transfer.id}')} {size(transfer.current)}{total}"
+    return f"{transfer_name(transfer)} {size(transfer.current)}{total}"

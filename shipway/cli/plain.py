@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from shipway.cli.text import one_line, safe, seconds, size
-from shipway.cli.trace import LogLine, Trace
+from shipway.cli.trace import LogLine, Trace, transfer_name
 from shipway.models.event import Event, Progress, Pushed, StateChanged, StepChanged, StepStatus, Warned
 from shipway.models.job import Job, JobState
 
@@ -18,6 +18,7 @@ class PlainDisplay:
         self._out = out
         self._current: int | None = None
         self._named: set[tuple[int, int]] = set()
+        self._ended: dict[tuple[int, int], StepStatus] = {}
         self._moved: set[tuple[int | None, str]] = set()
         self._sent = 0
 
@@ -73,6 +74,10 @@ class PlainDisplay:
     def _end_step(self, number: int) -> None:
         trace = self.trace.steps[number]
         status = trace.step.status
+        key = (self.trace.attempt, number)
+        if self._ended.get(key) is status:
+            return  # the builder repeats itself
+        self._ended[key] = status
         if status is StepStatus.FAILED:
             self._line(number, f"ERROR: {one_line(trace.step.error or 'failed')}")
         elif status is StepStatus.CACHED:
@@ -91,7 +96,7 @@ class PlainDisplay:
         if not body.total or body.current < body.total or (body.step, body.id) in self._moved:
             return
         self._moved.add((body.step, body.id))
-        self._line(body.step, f"{one_line(f'{body.action} {body.id}')} {size(body.total)} done")
+        self._line(body.step, f"{transfer_name(body)} {size(body.total)} done")
 
     def _line(self, step: int | None, text: str) -> None:
         if step != self._current and step is not None:

@@ -31,15 +31,19 @@ def cached_steps(job: Job) -> str | None:
 
 
 def summary_lines(job: Job) -> list[str]:
-    """The image, where it was pushed, and the line of figures."""
+    """The image, and the line of figures."""
     lines = [f"image {job.result.image_id}"] if job.result.image_id else []
-    lines += [f"pushed {one_line(pushed.reference)} {pushed.digest}" for pushed in job.result.pushed]
     figures = [cached_steps(job)]
     if job.timings.started is not None and job.timings.finished is not None:
         figures.append(seconds(job.timings.finished - job.timings.started))
         figures.append(f"{seconds(max(0.0, job.timings.started - job.timings.created))} in the queue")
     told = [figure for figure in figures if figure]
     return [*lines, ", ".join(told)] if told else lines
+
+
+def pushed_lines(job: Job) -> list[str]:
+    """What is in a registry now, and under which digest."""
+    return [f"pushed {one_line(pushed.reference)} {pushed.digest}" for pushed in job.result.pushed]
 
 
 def metadata(job: Job) -> dict[str, Any]:

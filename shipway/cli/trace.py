@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shipway.cli.text import LineBuffer
+from shipway.cli.text import LineBuffer, one_line
 from shipway.models.event import Event, LogChunk, Progress, Step, StepChanged, StepStatus
 
 TAIL = 20
@@ -90,3 +90,10 @@ class Trace:
         if trace is not None:
             trace.tail.extend(lines)
         return lines
+
+
+def transfer_name(transfer: Progress) -> str:
+    """What moves and how: `Pushing 5f70bf18a086`. Builders often say both in the id: `transferring context:`."""
+    name = one_line(transfer.id).rstrip(": ")
+    action = one_line(transfer.action)
+    return name if name.lower().startswith(action.lower()) else f"{action} {name}"

@@ -90,11 +90,19 @@ def _relative_path(text: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".")) or "Dockerfile"
 
 
-ImageName = Annotated[str, AfterValidator(_reference), Field(max_length=512)]
+def _without_nul(text: str) -> str:
+    """Refuse what no argument or variable of a process can hold; the daemon would fail in mid-build."""
+    if "\0" in text:
+        raise PydanticCustomError("invalid-request", "text can't hold a NUL character")
+    return text
+
+
+ImageName = Annotated[str, Field(max_length=512), AfterValidator(_reference)]
 """An image reference by the distribution grammar; a missing tag becomes `latest`."""
 
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Text = Annotated[str, Field(max_length=MAX_TEXT)]
+# Field comes first: its limits also refuse half a surrogate pair, which no JSON encoder could pass on.
+Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_without_nul)]
 ContextDigest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 ImageRef = Annotated[str, AfterValidator(_image_or_id), Field(max_length=512)]
 """An image by reference or by its id (`sha256:…`)."""
@@ -115,7 +123,7 @@ class BuildOptions(Options):
     build_contexts: dict[Name, str] = Field(
         {}, max_length=64, description="further contexts for COPY --from: name to digest, image or URL (BuildKit)"
     )
-    dockerfile: Annotated[str, AfterValidator(_relative_path), Field(max_length=4096)] = Field(
+    dockerfile: Annotated[str, Field(max_length=4096), AfterValidator(_relative_path)] = Field(
         "Dockerfile", description="path of the Dockerfile inside the context"
     )
     dockerfile_context: ContextDigest | None = Field(
@@ -124,7 +132,9 @@ class BuildOptions(Options):
     tags: tuple[ImageName, ...] = Field((), max_length=64, description="names for the image")
     push: bool = Field(False, description="push every tag to its registry")
     build_args: dict[Name, Text] = Field({}, max_length=512)
-    target: str | None = Field(None, max_length=256, description="stage to stop at")
+    target: Annotated[str, Field(max_length=256), AfterValidator(_without_nul)] | None = Field(
+        None, description="stage to stop at"
+    )
     platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$", description="os/arch[/variant]")
     labels: dict[Name, Text] = Field({}, max_length=512)
     no_cache: bool = Field(False, description="run every step anew")
@@ -132,8 +142,8 @@ class BuildOptions(Options):
     network: str | None = Field(
         None, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,255}$", description="network of RUN steps"
     )
-    extra_hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+[:=].+$", max_length=512)], ...] = Field(
-        (), max_length=256, description="HOST:IP lines for /etc/hosts of RUN steps"
+    extra_hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+[:=][^\x00-\x20]+$", max_length=512)], ...] = (
+        Field((), max_length=256, description="HOST:IP lines for /etc/hosts of RUN steps")
     )
     cache_from: tuple[ImageName, ...] = Field((), max_length=64, description="images to take cached steps from")
     builder: Builder = Builder.BUILDKIT

@@ -49,5 +49,6 @@ def kept(stack: Stack) -> Kept:
     with redis.Redis.from_url(stack.redis.url, decode_responses=True) as connection:
         keys = [*connection.scan_iter("shipway:job:*"), *connection.scan_iter("shipway:idempotency:*")]
         listed = connection.zrange("shipway:jobs:default", 0, -1)
-    files = (str(path) for path in store.rglob("*") if path.is_file())
+    # The events of an earlier job may be archived just now: that is no trace of what is looked at here.
+    files = (str(path) for path in store.rglob("*") if path.is_file() and not path.name.startswith("events-"))
     return Kept(frozenset(files), frozenset([*map(str, keys), *map(str, listed)]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -38,6 +40,9 @@ OPTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "NUL in an extra host": ({"extra_hosts": ["a:1\0"]}, "invalid-request", "extra_hosts.0"),
     "line end in an extra host": ({"extra_hosts": ["a:1.1.1.1\nb:2"]}, "invalid-request", "extra_hosts.0"),
     "half a character": ({"build_args": {"A": "\ud800"}}, "invalid-request", "build_args.A"),
+    "half a character in a path": ({"dockerfile": "\ud800"}, "invalid-request", "dockerfile"),
+    "half a character in a target": ({"target": "\ud800"}, "invalid-request", "target"),
+    "half a character in a name": ({"labels": {"\ud800": ""}}, "invalid-request", "labels.\ufffd\ufffd\ufffd.[key]"),
     "unknown field": ({"tag": "x"}, "invalid-request", "tag"),
     "secret that is not base64": ({"secrets": {"a": "!"}}, "invalid-request", "secrets.a"),
     "login without a password": ({"registries": {"a": {"username": "u"}}}, "invalid-request", "registries.a.password"),
@@ -167,15 +172,16 @@ def test_wrong_parameter_is_refused_before_the_upload_is_read(api: HttpApi, stac
     query, slug, field = QUERIES[what]
     before = kept(stack)
     url = api.http.build_request("POST", "/v1/builds", params=query).url.raw_path.decode()
-    head = f"POST {url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 1000000000\r\n\r\n"
 
-    with socket.create_connection(("127.0.0.1", stack.service.port), timeout=10) as connection:
-        connection.sendall(head.encode())  # and not one byte of the body
-        answer = connection.recv(65_536).decode()
+    with closing(HTTPConnection("127.0.0.1", stack.service.port, timeout=10)) as connection:
+        connection.putrequest("POST", url)
+        connection.putheader("Content-Type", "application/x-tar")
+        connection.putheader("Content-Length", str(10**9))
+        connection.endheaders()  # and not one byte of the body
+        answer = connection.getresponse()
+        error = json.loads(answer.read())["error"]
 
-    error = json.loads(answer.partition("\r\n\r\n")[2])["error"]
-    assert answer.startswith("HTTP/1.1 422 ")
-    assert (error["slug"], error["field"]) == (slug, field)
+    assert (answer.status, error["slug"], error["field"]) == (422, slug, field)
     assert kept(stack) == before
 
 

@@ -197,9 +197,7 @@ def test_same_idempotency_key_answers_with_the_same_job(api: HttpApi) -> None:
 
 
 @BUILDERS
-def test_every_pushed_tag_has_the_digest_that_its_registry_has(
-    api: HttpApi, registry: Registry, builder: str
-) -> None:
+def test_every_pushed_tag_has_the_digest_that_its_registry_has(api: HttpApi, registry: Registry, builder: str) -> None:
     word = once()
     tags = [f"{registry.address}/team/{word}:1", f"{registry.address}/{word}:latest"]
 

@@ -20,6 +20,7 @@ from aiodocker import DockerError
 from shipway.exceptions import BuildUserError
 from workers.engine import refusals
 from workers.engine.api import DaemonApi
+from workers.engine.contract import Sink
 from workers.engine.execution import execute
 from workers.engine.finishing import finish
 from workers.engine.images import SLOW, Images
@@ -169,7 +170,7 @@ class Containers:
         query = [("container", container_name(container)), ("pause", "1" if pause else "0")]
         query += [("author", author), ("comment", message), *(("changes", change) for change in changes)]
         body = json.dumps({} if config is None else _restored(config)).encode()
-        image = await made(self._commit(query, body), lambda told: self._images.remove(told))
+        image = await made(self._commit(query, body), self._images.remove)
         if reference is not None:
             await self._images.tag(image, reference)
         return image

@@ -99,20 +99,6 @@ class Images:
             for line in await self._ask("GET", f"images/{image_name(image)}/history")
         ]
 
-    async def list(self) -> list[ImageSummary]:
-        """Return all images but those that are only steps of others, newest first."""
-        return [
-            ImageSummary(
-                id=told["Id"],
-                tags=_names(told["RepoTags"]),
-                digests=_names(told["RepoDigests"]),
-                created=told["Created"],
-                size=told["Size"],
-                containers=told["Containers"] if told["Containers"] >= 0 else None,
-            )
-            for told in await self._ask("GET", "images/json")
-        ]
-
     async def tag(self, image: str, name: str) -> None:
         """Give an image one more name."""
         new = reference(name)
@@ -217,6 +203,20 @@ class Images:
         dangling = json.dumps({"dangling": ["true"], "until": [f"{settling}s"]})
         images = await self._ask("POST", "images/prune", [("filters", dangling)], limit=SLOW)
         return int(cache.get("SpaceReclaimed") or 0) + int(images.get("SpaceReclaimed") or 0)
+
+    async def list(self) -> list[ImageSummary]:
+        """Return all images but those that are only steps of others, newest first."""
+        return [
+            ImageSummary(
+                id=told["Id"],
+                tags=_names(told["RepoTags"]),
+                digests=_names(told["RepoDigests"]),
+                created=told["Created"],
+                size=told["Size"],
+                containers=told["Containers"] if told["Containers"] >= 0 else None,
+            )
+            for told in await self._ask("GET", "images/json")
+        ]
 
     async def _ask(self, method: str, path: str, query: Pairs = (), *, limit: float = QUICK) -> Any:
         try:

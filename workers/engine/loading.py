@@ -34,6 +34,7 @@ class Load:
         self._throttle = Throttle()
         self._loaded: list[str] = []
         self._before: dict[str, str] = {}
+        self._ended = False
 
     async def run(self) -> list[str]:
         """Return the names of the images that were in it, ids for those without a name.
@@ -56,8 +57,6 @@ class Load:
             if not self._loaded or not self._ended:
                 await finish(self._take_back(), limit=UNLOADING)
         return self._loaded
-
-    _ended = False
 
     async def _read(self, response: ClientResponse) -> None:
         async for message in messages(response.content):

@@ -43,6 +43,12 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _NO_SHELL = re.compile(r'"/bin/sh".*(no such file|not found|permission denied)', re.IGNORECASE)
+_ABOUT_CONTAINERS = (
+    (re.compile("no such container", re.IGNORECASE), "container-unknown"),
+    (re.compile("no such image", re.IGNORECASE), "image-missing"),
+    (re.compile(r"network \S+ not found"), "network-unknown"),
+    (_PLATFORM, "platform-unsupported"),
+)
 _NO_MANIFEST = re.compile(r"open \S+/(repositories|manifest\.json): no such file")
 _INSIDE_DAEMON = re.compile(r"/\S*/tmp/docker-import-\d+/")
 
@@ -103,20 +109,14 @@ def of_commit(error: DockerError) -> JobError:
 
 def of_container(error: DockerError) -> JobError:
     """Judge an error about a container."""
-    message = error.message
-    if (machine := _of_machine(message)) is not None:
+    if (machine := _of_machine(error.message)) is not None:
         return machine
-    if error.status == NOT_FOUND and re.search("no such container", message, re.IGNORECASE):
-        return BuildUserError(_cut(message), slug="container-unknown")
-    if error.status == NOT_FOUND and re.search("no such image", message, re.IGNORECASE):
-        return BuildUserError(_cut(message), slug="image-missing")
-    if re.search(r"network \S+ not found", message):
-        return BuildUserError(_cut(message), slug="network-unknown")
-    if _NO_SHELL.search(message):
+    if _NO_SHELL.search(error.message):
         return BuildUserError("the image has no /bin/sh to run commands with", slug="shell-missing")
-    if _PLATFORM.search(message):
-        return BuildUserError(_cut(message), slug="platform-unsupported")
-    return BuildSystemError(_cut(message), slug="container-failed")
+    for pattern, slug in _ABOUT_CONTAINERS:
+        if pattern.search(error.message):
+            return BuildUserError(_cut(error.message), slug=slug)
+    return BuildSystemError(_cut(error.message), slug="container-failed")
 
 
 def of_copy(error: DockerError, destination: str) -> JobError:

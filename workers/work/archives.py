@@ -60,8 +60,7 @@ class Exporting(Work[ExportSpec], _Storing):
                 raise BuildUserError(f"this worker has no container {spec.container}", slug="container-unknown")
             await self.store(self, containers.export(spec.container), spec.container)
             return
-        labels = {"io.shipway.job": self.job.id, "io.shipway.attempt": str(self.attempt)}
-        container = await containers.create(spec.image, labels=labels)
+        container = await containers.create(spec.image or "", job=self.job.id, attempt=self.attempt)
         try:
             await self.store(self, containers.export(container), "filesystem")
         finally:

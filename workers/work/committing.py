@@ -43,8 +43,7 @@ class Committing(Work[CommitSpec]):
                 raise BuildUserError(f"this worker has no container {spec.container}", slug="container-unknown")
             yield found.id
             return
-        labels = {"io.shipway.job": self.job.id, "io.shipway.attempt": str(self.attempt)}
-        container = await containers.create(spec.image, labels=labels, idle=bool(spec.run))
+        container = await containers.create(spec.image or "", job=self.job.id, attempt=self.attempt)
         try:
             async with self.phase("run"):
                 await self._copy(container)
@@ -77,4 +76,5 @@ class Committing(Work[CommitSpec]):
         """The image's own configuration: the container that ran the commands had another one."""
         if self.spec.image is None:
             return None
-        return (await self.parts.engine.images.inspect(self.spec.image)).config
+        described = await self.parts.engine.images.inspect(self.spec.image)
+        return described.config

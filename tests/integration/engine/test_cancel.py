@@ -92,7 +92,7 @@ async def test_sink_that_raises_stops_the_step(engine: Engine, builder: str) -> 
     with pytest.raises(LookupError, match="lease lost"):
         await build(
             engine,
-            script("FROM base", f"RUN printf re; echo ady; sleep {nap}"),
+            script("FROM base", f"RUN echo rea''dy; sleep {nap}"),
             sink=refuse,  # type: ignore[arg-type]
             builder=builder,
         )

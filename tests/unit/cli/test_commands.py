@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from shipway.models.error import Problem
-from shipway.models.event import Event, LogChunk, StateChanged, Step, StepChanged, StepStatus
+from shipway.models.event import Event, LogChunk, Pushed, StateChanged, Step, StepChanged, StepStatus
 from tests.unit.client.stand_in import DIGEST, IMAGE, JOB, StandIn, problem, wait_until
 
 COMMAND = (sys.executable, "-m", "shipway.cli")
@@ -63,7 +63,7 @@ def succeed(service: StandIn) -> None:
         "cache_hit_ratio": 0.5,
     }
     service.script(StateChanged(state="running", worker="w1"), StepChanged(step=base), StepChanged(step=copy))
-    service.script(LogChunk(step=2, text="hello\n"), StateChanged(state="succeeded"))
+    service.script(LogChunk(step=2, text="hello\n"), Pushed.model_validate(pushed), StateChanged(state="succeeded"))
 
 
 def fail(service: StandIn) -> None:
@@ -102,7 +102,7 @@ def test_a_build_that_succeeds(shipway: Shipway, service: StandIn) -> None:
     assert "#1 CACHED" in done.stderr
     assert "#2 DONE 1.5s" in done.stderr
     assert "1/2 steps cached" in done.stderr
-    assert f"pushed r:5000/a:1 sha256:{'d' * 64}" in done.stderr
+    assert done.stderr.count(f"pushed r:5000/a:1 sha256:{'d' * 64}\n") == 1
     sent = service.builds[0][1]
     assert (sent["tags"], sent["push"], sent["labels"], sent["timeout"]) == (["r:5000/a:1"], True, {"x": "y"}, 300)
     assert sent["build_args"]["HOME"]
@@ -157,7 +157,7 @@ def test_json_progress_is_one_event_a_line(shipway: Shipway, service: StandIn) -
     succeed(service)
     done = shipway("build", "context", "--progress", "json")
 
-    assert [Event.model_validate_json(line).seq for line in done.stderr.splitlines()] == [1, 2, 3, 4, 5]
+    assert [Event.model_validate_json(line).seq for line in done.stderr.splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(

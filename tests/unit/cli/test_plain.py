@@ -130,6 +130,19 @@ def test_transfers_are_told_once_when_done(show: Show) -> None:
     assert show.lines[2:] == ["#3 transferring context 2kB done"]
 
 
+def test_a_transfer_that_names_its_action_is_not_named_twice(show: Show) -> None:
+    show.happen(Progress(id="transferring context:", action="transferring", current=5, total=5))
+
+    assert show.lines == ["transferring context 5B done"]
+
+
+def test_a_builder_that_repeats_an_end_is_told_once_but_a_step_may_run_again(show: Show) -> None:
+    done = step(3, "[2/4] RUN make", StepStatus.EXECUTED, started=1.0, completed=2.0)
+    show.happen(done, done, run(), done, step(3, "[2/4] RUN make", StepStatus.CACHED))
+
+    assert show.lines == ["", "#3 [2/4] RUN make", "#3 DONE 1.0s", "#3 DONE 1.0s", "#3 CACHED"]
+
+
 def test_warnings_and_pushes_are_lines(show: Show) -> None:
     show.happen(run(), Warned(step=3, message="old syntax"), Pushed(reference="r/a:1", digest="sha256:ab"))
 
