@@ -13,15 +13,10 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shipway.models.job import Job
+from shipway.models.spec import SHARED_QUEUE
 
-SHARED = "shipway"
 TASK = "shipway.run"
 PRIORITIES = 10
-
-
-def own_queue(worker: str) -> str:
-    """Name of the queue that only this worker reads."""
-    return f"{SHARED}.worker.{worker}"
 
 
 def celery_app(redis_url: str, **overrides: Any) -> Celery:
@@ -30,7 +25,7 @@ def celery_app(redis_url: str, **overrides: Any) -> Celery:
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
-        task_default_queue=SHARED,
+        task_default_queue=SHARED_QUEUE,
         task_create_missing_queues=True,
         task_ignore_result=True,
         task_acks_late=False,
@@ -67,9 +62,8 @@ class Queue:
 
     async def enqueue(self, job: Job) -> bool:
         """Send a message for a job; False when it couldn't be sent (the reaper sends it again)."""
-        queue = own_queue(job.spec.worker) if job.spec.worker else SHARED
         try:
-            await asyncio.to_thread(self._send, job.id, job.spec.priority, queue)
+            await asyncio.to_thread(self._send, job.id, job.spec.priority, job.spec.queue)
         except (OSError, OperationalError, RedisError):
             return False
         return True

@@ -71,9 +71,8 @@ class Attendant:
             async with asyncio.timeout(3 * HEARTBEAT), Engine(self._settings.docker_host) as engine:
                 daemon = await engine.describe()
                 self._problem = self._disk_problem(daemon.data_root)
-                if hasattr(engine, "images"):  # until engine/images.py has landed
-                    await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
-                    await _reaching_redis(sweep(engine, jobs, self._settings.worker_name))
+                await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
+                await _reaching_redis(sweep(engine, jobs, self._settings.worker_name))
         except (ShipwayError, TimeoutError) as fault:
             self._problem = f"the Docker daemon does not answer: {fault}"
         metrics.DAEMON_UP.set(daemon is not None)

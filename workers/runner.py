@@ -128,11 +128,12 @@ class _Attempt:
     async def _tidy(self) -> None:
         """What can be done later as well, and must not change how the attempt ended."""
         try:
+            await self._parts.inventory.refresh()
             job = await self._parts.jobs.get(self._job.id)
             if job is not None and job.state.final:
                 await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)
         except (ShipwayError, RedisError, OSError) as fault:
-            self._log.warning("the events stay in Redis: they can't be archived", fault=repr(fault))
+            self._log.warning("can't tidy up; the events stay in Redis", fault=repr(fault))
 
     async def _finish(self, state: JobState, problem: Problem | None = None) -> str:
         self._recorder.close_steps(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shipway.queue import SHARED, own_queue
+from shipway.models.spec import SHARED_QUEUE, own_queue
 from shipway.settings import Settings
 
 
@@ -29,7 +29,7 @@ class WorkerSettings(Settings):
     @property
     def queues(self) -> list[str]:
         """The queues it reads: everybody's and its own."""
-        return [SHARED, own_queue(self.worker_name)]
+        return [SHARED_QUEUE, own_queue(self.worker_name)]
 
 
 @cache

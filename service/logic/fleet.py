@@ -101,8 +101,8 @@ async def chosen(process: Process, wanted: Choice) -> list[str | None]:
     return list(dict.fromkeys(wanted))
 
 
-async def queued(process: Process) -> int:
-    """How many jobs wait.
+async def queued(process: Process) -> dict[str, int]:
+    """How many jobs wait, by the name of their queue.
 
     Raises:
         Unavailable: Redis is away.

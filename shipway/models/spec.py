@@ -16,7 +16,13 @@ from pydantic_core import PydanticCustomError
 from shipway.models.reference import Reference
 
 MAX_TEXT = 65_536
+SHARED_QUEUE = "shipway"
 IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def own_queue(worker: str) -> str:
+    """Name of the queue that only this worker reads."""
+    return f"{SHARED_QUEUE}.worker.{worker}"
 
 
 class Kind(StrEnum):
@@ -66,6 +72,11 @@ class Options(Frozen):
     worker: WorkerName | None = Field(None, description="run on this worker; any that fits when empty")
     timeout: float = Field(3600, gt=0, le=86_400, description="seconds the job may run")
     priority: int = Field(5, ge=0, le=9, description="0 is served first")
+
+    @property
+    def queue(self) -> str:
+        """Name of the queue that the job waits in: everybody's, or that of one worker."""
+        return SHARED_QUEUE if self.worker is None else own_queue(self.worker)
 
 
 def _reference(text: str) -> str:

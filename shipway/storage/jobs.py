@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -88,7 +89,8 @@ class JobStore:
                 sealed,
                 keys.job(""),
                 self._settings.max_jobs,
-                *("version", 1, "project", project, "kind", spec.kind, "spec", spec.model_dump_json()),
+                *("version", 1, "project", project, "kind", spec.kind, "queue", spec.queue),
+                *("spec", spec.model_dump_json()),
             ],
         )
         return (made, False) if made else (job_id, True)
@@ -221,9 +223,13 @@ class JobStore:
         """Read the sealed credentials that travel with a job; '' when there are none."""
         return cast("str | None", await self._redis.get(keys.credentials(job_id))) or ""
 
-    async def queued(self) -> int:
-        """How many jobs wait."""
-        return int(await self._redis.zcard(keys.QUEUED))
+    async def queued(self) -> dict[str, int]:
+        """How many jobs wait, by the name of their queue."""
+        ids = cast("list[str]", await self._redis.zrange(keys.QUEUED, 0, -1))
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hget(keys.job(job_id), "queue")
+        return dict(Counter(queue for queue in await pipe.execute() if queue))
 
 
 def record_fields(

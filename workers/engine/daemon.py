@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from types import TracebackType
 from typing import Any, Self
 
 from aiodocker import DockerError
 
-from shipway.exceptions import BuildUserError, JobError
+from shipway.exceptions import JobError
 from shipway.models.event import Warned
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
@@ -18,10 +17,11 @@ from workers.engine.api import DaemonApi, lost
 from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
 from workers.engine.classic import ClassicBuild
+from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
+from workers.engine.images import Images
 from workers.engine.push import push
 
-_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _BUILDKIT_SINCE = (1, 39)
 """API of Engine 18.09, the first with BuildKit inside."""
 _KILLED = 137
@@ -34,11 +34,17 @@ class Engine:
 
     Use it inside `async with`. Every method raises BuildSystemError `daemon-unreachable` when there is no
     daemon, and `daemon-lost` when it goes away in mid-work. Nothing is tried twice here.
+
+    Attributes:
+        images: looks at, names, removes and moves its images.
+        containers: makes, changes, commits and removes its containers.
     """
 
     def __init__(self, host: str | None = None) -> None:
         """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket."""
         self._api = DaemonApi(host)
+        self.images = Images(self._api)
+        self.containers = Containers(self._api)
 
     async def __aenter__(self) -> Self:
         await self._api.__aenter__()
@@ -51,11 +57,11 @@ class Engine:
 
     async def ping(self) -> None:
         """Return if the daemon answers."""
-        await self._ask("GET", "version")
+        await self._ask("version")
 
     async def describe(self) -> DaemonDescription:
         """Ask the daemon about itself."""
-        version, info = await asyncio.gather(self._ask("GET", "version"), self._ask("GET", "info"))
+        version, info = await asyncio.gather(self._ask("version"), self._ask("info"))
         api = str(version["ApiVersion"])
         has_buildkit = tuple(map(int, api.split("."))) >= _BUILDKIT_SINCE and version["Os"] == "linux"
         architecture = str(info["Architecture"])
@@ -108,50 +114,25 @@ class Engine:
                 raise
         return outcome
 
-    async def tag(self, image: str, reference: str) -> None:
-        """Give an image (an id or a name) one more name."""
-        name = Reference.parse(reference)
-        query = [("repo", name.name), ("tag", name.tag or "latest")]
-        await self._ask("POST", f"images/{_image(image)}/tag", query)
-
     async def push(self, reference: str, login: RegistryLogin | None, sink: Sink) -> str:
         """Push one tag; return the digest under which its registry confirms to have it."""
         return await push(self._api, Reference.parse(reference), login, sink)
-
-    async def untag(self, reference: str) -> None:
-        """Take a name away; the image goes too if that was its last one. No such name is no error."""
-        await self.remove_image(str(Reference.parse(reference)))
-
-    async def remove_image(self, image: str) -> None:
-        """Remove an image by id or name, as far as nothing else needs it. No such image is no error."""
-        try:
-            await self._ask("DELETE", f"images/{_image(image)}")
-        except BuildUserError as error:
-            if error.slug != "image-missing":
-                raise
 
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
         """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""
         if wanted is None:
             return
-        image = await self._ask("GET", f"images/{image_id}/json")
-        got = f"{image['Os']}/{image['Architecture']}"
+        image = await self.images.inspect(image_id)
+        got = f"{image.os}/{image.architecture}"
         if got != "/".join(wanted.split("/")[:2]):
             message = f"the image is for {got}, not for {wanted}: a base image exists here for {got} only"
             await sink(Warned(message=message))
 
-    async def _ask(self, method: str, path: str, query: list[tuple[str, str]] | None = None) -> Any:
+    async def _ask(self, path: str) -> Any:
         try:
-            return await self._api.json(method, path, query=query or ())
+            return await self._api.json("GET", path)
         except DockerError as error:
-            if error.status == 404:  # noqa: PLR2004 - Not Found
-                raise BuildUserError(error.message, slug="image-missing") from error
             raise failures.of_answer(error) from error
-
-
-def _image(name: str) -> str:
-    """Check a name that goes into a URL path: an image id or a reference by the grammar."""
-    return name if _IMAGE_ID.fullmatch(name) else str(Reference.parse(name))
 
 
 def _patience(error: JobError) -> float:

@@ -12,7 +12,7 @@ import stamina
 
 from shipway.exceptions import BuildSystemError, JobError
 from shipway.models.error import Problem
-from shipway.models.event import Pushed, Warned
+from shipway.models.event import EventBody, Progress, Pushed, Warned
 from shipway.models.job import PushedReference, Result
 from shipway.models.reference import Reference
 from shipway.models.spec import Credentials, Frozen
@@ -26,6 +26,23 @@ S = TypeVar("S", bound=Frozen)
 PUSH_TRIES = 5
 PUSH_SECONDS = 180.0
 """How long a push that fails for the registry's sake is tried again: long enough for an outage of a minute."""
+
+
+class _Meter:
+    """Counts the bytes that a push sends, on the way to the recorder."""
+
+    def __init__(self, sink: Recorder) -> None:
+        self._sink = sink
+        self._layers: dict[str, int] = {}
+
+    @property
+    def bytes(self) -> int:
+        return sum(self._layers.values())
+
+    async def __call__(self, body: EventBody) -> None:
+        if isinstance(body, Progress) and body.action == "Pushing":
+            self._layers[body.id] = max(body.current, self._layers.get(body.id, 0))
+        await self._sink(body)
 
 
 class Work(ABC, Generic[S]):
@@ -74,7 +91,7 @@ class Work(ABC, Generic[S]):
     async def tag(self, image: str, tags: Sequence[str]) -> None:
         """Give an image its names."""
         for tag in tags:
-            await self.parts.engine.tag(image, tag)
+            await self.parts.engine.images.tag(image, tag)
 
     async def push(self, tags: Sequence[str], credentials: Credentials) -> None:
         """Push every name; each has its own result. What an earlier attempt pushed is not pushed again.
@@ -102,8 +119,10 @@ class Work(ABC, Generic[S]):
         outcome = "cancelled"
         login = credentials.registries.get(Reference.parse(tag).domain)
         try:
-            digest = await self._pushed(tag, lambda: self.parts.engine.push(tag, login, self.recorder))
+            meter = _Meter(self.recorder)
+            digest = await self._pushed(tag, lambda: self.parts.engine.push(tag, login, meter))
             outcome = "succeeded"
+            metrics.PUSH_BYTES.inc(meter.bytes)
         except JobError as fault:
             outcome = fault.slug
             raise
