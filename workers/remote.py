@@ -35,6 +35,8 @@ GIT_ENV = {
     "GIT_ALLOW_PROTOCOL": "git:http:https:ssh",
 }
 READ = 1 << 20
+ARCHIVE = Limits(max_bytes=200 * 2**30, max_ratio=5000)
+"""An image may well hold a gibibyte of zeros; the daemon's disk is the limit."""
 
 
 def is_git(url: str) -> bool:
@@ -131,12 +133,12 @@ async def download(url: str) -> AsyncIterator[bytes]:
 
 
 async def plain(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Decompress an archive while it streams by, under the limits of a context.
+    """Decompress an archive while it streams by; not every engine knows every compression.
 
     Raises:
         BuildUserError: it is damaged, or unpacks to too much.
     """
-    unpacking = Decompressor(Limits())
+    unpacking = Decompressor(ARCHIVE)
     try:
         async for chunk in chunks:
             for piece in unpacking.feed(chunk):

@@ -72,7 +72,7 @@ class Loading(Work[LoadSpec]):
 
     async def run(self) -> None:
         async with self.phase("load"):
-            chunks = self.parts.blobs.read(self.job.project, self.spec.artifact)
+            chunks = plain(self.parts.blobs.read(self.job.project, self.spec.artifact))
             images = await self.parts.engine.images.load(chunks, self.recorder)
         await self.note(images=tuple(images))
 
