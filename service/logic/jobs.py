@@ -134,8 +134,9 @@ async def follow(process: Process, project: str, job_id: str, after: int) -> Asy
             if ends(event):
                 return
             after = event.seq
-        if not await process.events.wait(job_id, after) and await _over(process, job_id, after):
+        if await _over(process, job_id, after):
             return
+        await process.events.wait(job_id, after)
 
 
 async def _over(process: Process, job_id: str, after: int) -> bool:

@@ -18,10 +18,12 @@ from shipway.client import Client
 from shipway.models.job import JobState
 from tests.integration.contexts import once
 from tests.integration.http_api import HttpApi
-from tests.integration.trees import everything, random_tree
+from tests.integration.trees import everything, exception_behind_a_wildcard, random_tree
 
 BUILDERS = pytest.mark.parametrize("builder", ["buildkit", "classic"])
 SEEDS = range(15)
+CURRENT = 28
+"""An Engine whose BuildKit was seen to look into ignored directories when an exception has wildcards."""
 
 
 class Found(NamedTuple):
@@ -94,6 +96,24 @@ def test_every_sort_of_entry_comes_out_the_same(
     assert len(theirs) > 40
     assert sdk == theirs
     assert tar == theirs
+
+
+@BUILDERS
+def test_exception_behind_a_wildcard_brings_a_file_back_as_in_current_buildkit(
+    dockerd: Dockerd, tmp_path: Path, with_docker: Build, with_sdk: Build, with_tar: Build, builder: str
+) -> None:
+    """Docker's own answers differ here: Engine 20.10, and the classic builder of all versions, don't look into an
+    ignored directory unless an exception's text begins with its path. Shipway goes by the current BuildKit."""
+    exception_behind_a_wildcard(tmp_path)
+
+    theirs, sdk, tar = (_files(dockerd, build(tmp_path, builder)) for build in (with_docker, with_sdk, with_tar))
+
+    assert "ctx/one/cache/keep" in sdk
+    assert "ctx/one/cache/drop" not in sdk
+    # A tar is filtered for BuildKit by what the daemon asks for, so there it is as the daemon has it.
+    assert tar == sdk or (builder == "buildkit" and tar == theirs)
+    if builder == "buildkit" and int(dockerd.api.version().split(".")[0]) >= CURRENT:
+        assert sdk == theirs
 
 
 @BUILDERS

@@ -31,7 +31,7 @@ MODES = (0o644, 0o600, 0o755, 0o4755, 0o2711, 0o400, 0o666)
 def everything(root: Path) -> None:
     """Fill a directory with every sort of entry and an ignore file with every sort of rule."""
     _file(root, "Dockerfile", "FROM scratch\nCOPY . /ctx/\n")
-    _file(root, ".dockerignore", "*.log\n!important.log\n**/cache\n!**/cache/keep\nsecret/**\n!secret/public.txt\n")
+    _file(root, ".dockerignore", "*.log\n!important.log\n**/cache\n!one/cache/keep\nsecret/**\n!secret/public.txt\n")
     for name in ("noise.log", "important.log", "deep/noise.log", "one/cache/x", "one/cache/keep", "two/a/cache/x"):
         _file(root, name, name)
     for name in ("secret/key", "secret/public.txt", "secret/more/key", "größe/ñandú.txt", "日本/語", "a b/c\td"):
@@ -61,6 +61,14 @@ def everything(root: Path) -> None:
     for name, target in targets.items():
         (root / "links" / name).symlink_to(target)
     (root / "links/long").symlink_to("/".join(["t" * 50] * 6))
+
+
+def exception_behind_a_wildcard(root: Path) -> None:
+    """Fill a directory whose ignore file brings a file back by a pattern that does not begin with its directory."""
+    _file(root, "Dockerfile", "FROM scratch\nCOPY . /ctx/\n")
+    _file(root, ".dockerignore", "**/cache\n!**/cache/keep\n")
+    _file(root, "one/cache/keep", "kept")
+    _file(root, "one/cache/drop", "dropped")
 
 
 def random_tree(root: Path, seed: int) -> None:

@@ -18,7 +18,9 @@ from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
 from workers.engine.classic import ClassicBuild
 from workers.engine.containers import Containers
+from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
+from workers.engine.images import Images
 from workers.engine.images import Images
 from workers.engine.push import push
 
@@ -43,6 +45,8 @@ class Engine:
     def __init__(self, host: str | None = None) -> None:
         """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket."""
         self._api = DaemonApi(host)
+        self.images = Images(self._api)
+        self.containers = Containers(self._api)
         self.images = Images(self._api)
         self.containers = Containers(self._api)
 

@@ -1,0 +1,61 @@
+# What to do with this repository; `make` lists it.
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## install what is missing: Debian packages, .venv from the lock files
+	@sh deploy/setup.sh
+
+.PHONY: up
+up: setup ## run Redis, service and worker here until Ctrl-C
+	@$(PYTHON) -m deploy.local up
+
+.PHONY: demo
+demo: setup ## build, push and run examples/hello through API, queue and worker
+	@$(PYTHON) -m deploy.demo
+
+.PHONY: engine28
+engine28: ## fetch the current Docker Engine beside the installed one, if the machine's package sources have it
+	@sh deploy/engines/fetch.sh || echo "engine28: could not be fetched; tests run on the installed engine only"
+
+.PHONY: check
+check: setup ## lint, format, types, import contracts, spelling
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m codespell_lib
+
+.PHONY: test
+test: setup engine28 ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
+	@$(PYTEST)
+	@if [ -x .cache/engine28/usr/sbin/dockerd ]; then \
+		echo "the same on Engine 28:"; SHIPWAY_TEST_ENGINE=28 $(PYTEST) -m engine; \
+	else echo "NOT run on Engine 28: it could not be fetched"; fi
+
+.PHONY: bench
+bench: setup ## measure against docker itself, in one run, as ratios
+	@$(PYTHON) -m bench
+
+.PHONY: lock
+lock: setup ## pin every dependency with its hashes anew
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--upgrade pyproject.toml --extra service --extra workers -o requirements.lock
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--upgrade pyproject.toml --extra service --extra workers --group dev deploy/build.in -o requirements-dev.lock
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--upgrade deploy/bootstrap.in -o deploy/bootstrap.lock
+
+.PHONY: proto
+proto: setup ## generate the protobuf modules anew
+	@sh workers/engine/session/proto/generate.sh
+
+.PHONY: clean
+clean: ## remove what was made here
+	@rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
