@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
@@ -179,7 +180,7 @@ def test_stopping_worker_hands_its_job_back_at_no_cost(api: HttpApi, hasty: Stac
 
 
 def test_stopping_worker_lets_a_short_job_finish(api: HttpApi, hasty: Stack) -> None:
-    job = api.submit(script("FROM base", f"RUN echo begun; sleep 0.2 # {once()}"))
+    job = api.submit(script("FROM base", f"RUN echo begun; sleep 0.6 # {once()}"))
     api.wait_for_text(job.id, "begun")
 
     hasty.workers[WORKER].stop()
@@ -196,6 +197,24 @@ def test_nothing_is_left_running_and_no_job_in_limbo(api: HttpApi, database: red
     assert database.scard(keys.worker_jobs(WORKER)) == 0
     jobs = [Job.model_validate(one) for one in api.http.get("/v1/jobs").json()["jobs"]]
     assert all(job.state.final for job in jobs)
+
+
+def test_metrics_know_of_the_losses_and_of_no_dead_process(hasty: Stack) -> None:
+    """After all of the above, again; the worker was started anew since then, so one more process is killed."""
+    with HttpApi(hasty.service.url) as api:
+        job = api.submit(script("FROM base", f"RUN echo begun; sleep 1 # {once()}"))
+        api.wait_for_text(job.id, "begun")
+        for pid in pool_of(hasty):
+            os.kill(pid, signal.SIGKILL)
+        api.wait(job.id)
+    address = hasty.workers[WORKER].metrics_url
+
+    def metrics() -> list[str]:
+        return httpx.get(address, trust_env=False).text.splitlines()
+
+    assert wait_until(lambda: 'shipway_jobs_running{kind="build"} 0.0' in metrics())
+    assert "shipway_leases_lost_total 1.0" in metrics()
+    assert "shipway_messages_resent_total 2.0" in metrics() or "shipway_messages_resent_total 1.0" in metrics()
 
 
 def _waiting(database: redis.Redis, key: str) -> str:

@@ -12,6 +12,7 @@ from typing import Self
 
 import aiohttp
 
+from shipway.exceptions import BuildSystemError
 from workers.engine.api import DaemonApi
 
 
@@ -44,11 +45,21 @@ class Canary:
                 self._watch.exception()  # seen: `died` has told of it, if anyone asked
 
     async def died(self, within: float) -> bool:
-        """Wait up to `within` seconds for the daemon's end; tell whether it came."""
+        """Wait up to `within` seconds for the daemon's end; tell whether it came, or has begun.
+
+        A current engine that stops lets open streams run on for many seconds, but takes no new connection.
+        """
         if self._watch is None:
             return False
         done, _ = await asyncio.wait([self._watch], timeout=within)
-        return bool(done)
+        return bool(done) or (within > 0 and not await self._answers(within))
+
+    async def _answers(self, within: float) -> bool:
+        try:
+            await self._api.json("GET", "version", limit=within)
+        except BuildSystemError:
+            return False
+        return True
 
     async def _listen(self) -> None:
         quiet = [("filters", '{"type":["daemon"]}')]

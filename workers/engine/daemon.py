@@ -18,9 +18,7 @@ from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
 from workers.engine.classic import ClassicBuild
 from workers.engine.containers import Containers
-from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
-from workers.engine.images import Images
 from workers.engine.images import Images
 from workers.engine.push import push
 

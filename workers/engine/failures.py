@@ -72,7 +72,13 @@ _REGISTRY_ERROR = _rule(
 
 _BUILD = (
     _DISK,
-    _rule("download-failed", BuildUserError, r"ADD failed: (Get|failed to GET) ", r"invalid response status \d+"),
+    _rule(
+        "download-failed",
+        BuildUserError,
+        r"ADD failed: (Get|failed to GET) ",
+        r"invalid response status \d+",
+        r"failed to load cache key: (Get|Head) ",
+    ),
     _rule(
         "dockerfile-missing",
         BuildUserError,
@@ -99,6 +105,7 @@ _BUILD = (
         r"exec format error",
         r"\"platform\" requires .* experimental",
     ),
+    _rule("pattern-invalid", BuildUserError, r"syntax error in pattern", r"illegal exclusion pattern"),
     _rule(
         "dockerfile-syntax",
         BuildUserError,
@@ -216,6 +223,8 @@ def of_build(message: str, *, step: str | None = None, ran: bool = False) -> Job
         return BuildUserError(_cut(plain), slug="download-failed", step=step)
     for rule in _ON_BUILD:
         if rule.pattern.search(plain):
+            if rule.slug == "pattern-invalid" and step is None:  # the daemon says no more than that
+                plain = f"{plain}: a line of .dockerignore (or a source of COPY or ADD) can't be read, a lone '[' say"
             return rule.kind(_cut(plain), slug=rule.slug, step=step)
     return BuildUserError(_cut(plain), slug="step-failed" if ran else "build-failed", step=step)
 

@@ -2,7 +2,7 @@
 
 Source of the format: moby `builder/dockerfile/dispatchers.go` and `builder.go` (Engine 1.13 to 28): `Step 2/4 :
 RUN …`, ` ---> Using cache`, ` ---> Running in <container>`, the step's own output, `Removing intermediate
-container <container>`, ` ---> <image>`.
+container <container>` (current engines: ` ---> Removed intermediate container <container>`), ` ---> <image>`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workers.engine.throttle import Throttle
 _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<name>.*)", re.DOTALL)
 _CACHED = " ---> Using cache\n"
 _RUNNING = re.compile(r" ---> (?:\[Warning\] .*)?Running in (?P<container>[0-9a-f]+)\n")
-_REMOVED = re.compile(r"Removing intermediate container (?P<container>[0-9a-f]+)\n")
+_REMOVED = re.compile(r"(?:Removing| ---> Removed) intermediate container (?P<container>[0-9a-f]+)\n")
 _IMAGE = re.compile(r" ---> (?P<image>[0-9a-f]{12,})\n")
 _VERDICT = re.compile(r"Successfully (?:built|tagged) \S+\n")
 _DIGEST = re.compile(r"Digest: (?P<digest>sha256:[0-9a-f]{64})")
