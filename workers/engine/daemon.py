@@ -45,8 +45,6 @@ class Engine:
         self._api = DaemonApi(host)
         self.images = Images(self._api)
         self.containers = Containers(self._api)
-        self.images = Images(self._api)
-        self.containers = Containers(self._api)
 
     async def __aenter__(self) -> Self:
         await self._api.__aenter__()
