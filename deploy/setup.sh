@@ -69,6 +69,7 @@ fi
 
 .venv/bin/python -c '' 2> /dev/null || "$python" -m venv --clear .venv
 say "installing Python packages from the lock file"
+export UV_SYSTEM_CERTS=1 # a machine's own certificate authority counts, as it does for pip
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/bootstrap.lock
 .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
 # Its build tools are in the lock, so nothing unlocked is fetched to build it.
