@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -47,6 +50,7 @@ DAEMON_DISK_SIZE = Gauge(
 
 def render() -> bytes:
     """Write the metrics of all processes of this worker as text."""
+    _forget_killed()
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
@@ -55,3 +59,13 @@ def render() -> bytes:
 def forget(pid: int) -> None:
     """Drop the live gauges of a process of the pool that ended."""
     mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _forget_killed() -> None:
+    """Drop the live gauges of processes that could not say that they ended."""
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            forget(pid)

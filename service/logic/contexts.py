@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from ulid import ULID
 
+from service import metrics
 from service.process import Process
 from shipway.context.decompress import Decompressor
 from shipway.context.limits import Limits
@@ -46,6 +47,7 @@ async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> 
         while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
             await writer.write(piece)
         manifest = await asyncio.to_thread(indexer.finish)
+    metrics.CONTEXT_BYTES.inc(decompressor.taken)
     return await _keep(process, project, blob, manifest)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from shipway.cli.text import one_line, seconds
 from shipway.exceptions import ClientError
 from shipway.models.event import StepStatus
-from shipway.models.job import Job
+from shipway.models.job import Job, counted_steps
 
 
 def names_of(job: Job) -> tuple[str, ...]:
@@ -18,12 +18,8 @@ def names_of(job: Job) -> tuple[str, ...]:
 
 
 def cached_steps(job: Job) -> str | None:
-    """`5/7 steps cached`, or None when no step of the user's ended."""
-    ended = [
-        step
-        for step in job.steps
-        if not step.internal and step.status not in (StepStatus.RUNNING, StepStatus.CANCELLED)
-    ]
+    """`5/7 steps cached`, or None when no step that counts ended."""
+    ended = counted_steps(job.steps)
     if not ended:
         return None
     cached = sum(step.status is StepStatus.CACHED for step in ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,9 @@ from shipway.models.error import Problem
 from shipway.models.event import Step, StepStatus
 from shipway.models.image import ImageDescription
 from shipway.models.spec import Kind, Spec
+
+_FROM = re.compile(r"(?:\[[^\]]*\] )?FROM\s", re.IGNORECASE)
+"""How both builders begin the name of a FROM: `[2/3] FROM …`, `FROM …`."""
 
 
 class JobState(StrEnum):
@@ -93,15 +97,25 @@ class Job(BaseModel):
     spec: Spec
     timings: Timings
     steps: tuple[Step, ...] = ()
-    cache_hit_ratio: float | None = Field(None, description="cached ÷ all steps of the user; null before any")
+    cache_hit_ratio: float | None = Field(None, description="cached ÷ all steps of the user but FROM; null before any")
     result: Result = Result()
     error: Problem | None = None
     events: int = Field(0, description="number of the newest event")
 
 
+def counted_steps(steps: tuple[Step, ...]) -> list[Step]:
+    """The steps that ended and count in figures: the user's own without FROM, which runs nothing.
+
+    BuildKit calls the FROM of a local image executed and the classic builder calls it nothing at all; counted, a build
+    in which nothing changed would not come out as cached in whole.
+    """
+    unended = (StepStatus.RUNNING, StepStatus.CANCELLED)
+    return [s for s in steps if not s.internal and s.status not in unended and not _FROM.match(s.name)]
+
+
 def cache_hit_ratio(steps: tuple[Step, ...]) -> float | None:
-    """Cached ÷ all user-visible steps that ended, or None when there are none."""
-    ended = [s for s in steps if not s.internal and s.status not in (StepStatus.RUNNING, StepStatus.CANCELLED)]
-    if not ended:
+    """Cached ÷ all counted steps, or None when there are none."""
+    counted = counted_steps(steps)
+    if not counted:
         return None
-    return sum(s.status is StepStatus.CACHED for s in ended) / len(ended)
+    return sum(s.status is StepStatus.CACHED for s in counted) / len(counted)

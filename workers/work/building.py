@@ -7,8 +7,7 @@ import time
 
 from shipway.context.source import ContextSource
 from shipway.exceptions import JobError
-from shipway.models.event import StepStatus
-from shipway.models.job import cache_hit_ratio
+from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
 from shipway.models.spec import BuildSpec, Credentials
 from workers import metrics
@@ -92,9 +91,8 @@ class Building(Work[BuildSpec]):
 
     def _count_steps(self) -> None:
         steps = self.recorder.steps
-        for step in steps:
-            if not step.internal and step.status is not StepStatus.RUNNING:
-                metrics.STEPS.labels(self.spec.builder, step.status).inc()
+        for step in counted_steps(steps):
+            metrics.STEPS.labels(self.spec.builder, step.status).inc()
         ratio = cache_hit_ratio(steps)
         if ratio is not None:
             metrics.HIT_RATIO.labels(self.spec.builder).observe(ratio)

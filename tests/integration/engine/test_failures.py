@@ -45,8 +45,13 @@ async def test_failing_command_names_its_step_and_exit_code(engine: Engine, buil
 async def test_failing_step_leaves_no_other_step_running(engine: Engine, builder: str) -> None:
     sink = Recorder()
     files = script(
-        "FROM base AS a", f"RUN sleep 30 # {once()}", "FROM base AS b", f"RUN sleep 0.5; false # {once()}",
-        "FROM base", "COPY --from=b / /b", "COPY --from=a / /a",
+        "FROM base AS a",
+        f"RUN sleep 30 # {once()}",
+        "FROM base AS b",
+        f"RUN sleep 0.5; false # {once()}",
+        "FROM base",
+        "COPY --from=b / /b",
+        "COPY --from=a / /a",
     )
     if builder == "classic":  # it runs one step at a time
         files = script("FROM base", "RUN false")
