@@ -36,7 +36,7 @@ check: setup ## lint, format, types, import contracts, spelling
 test: setup engine28 ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
 	@$(PYTEST)
 	@if [ -x .cache/engine28/usr/sbin/dockerd ]; then \
-		echo "the same on Engine 28:"; SHIPWAY_TEST_ENGINE=28 $(PYTEST) -m engine; \
+		echo "the same on Engine 28:"; SHIPWAY_TEST_ENGINE=28 $(PYTEST) tests/integration; \
 	else echo "NOT run on Engine 28: it could not be fetched"; fi
 
 .PHONY: bench

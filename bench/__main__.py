@@ -46,11 +46,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *SUITES], metavar="NAME", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SUITES)}; default: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here, too")
     parser.add_argument("--quick", action="store_true", help="smaller trees and fewer rounds: a trial, not a result")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"how often each is measured (default {ROUNDS})")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    for unknown in set(wanted.names) - set(SUITES):
+        parser.error(f"there is no benchmark {unknown!r}; there are {', '.join(SUITES)}")
+    return wanted
 
 
 def _measured(folder: Path, names: list[str], rounds: int, *, quick: bool) -> tuple[Machine, list[Row]]:

@@ -12,7 +12,7 @@ from bench.lab import SHIPWAY, Lab, run, say, timed
 from bench.report import Row, Score, Unit
 from bench.workloads import HEAVY, QUICK_HEAVY, QUICK_WIDE, SMALL, WIDE, Shape, Tree
 
-_SENT = re.compile(r"context ([0-9.]+) ?([kMG]?)B")
+_SENT = re.compile(r"context ([0-9.e+]+)([kMG]?)B")
 _UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
 GOALS = {"cold": 1.15, "one file changed": 1.05, "nothing changed": 1.0}
 HEAVY_GOAL = 1.3

@@ -100,17 +100,29 @@ class Row:
         }
 
 
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _redis() -> str:
+    told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=False).stdout
+    return next((word[2:] for word in told.split() if word.startswith("v=")), "?")
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Where and with what it was measured."""
 
     engine: str
-    cpu: str = field(default_factory=lambda: _cpu())
+    cpu: str = field(default_factory=_cpu)
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     memory: int = field(default_factory=lambda: os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     kernel: str = field(default_factory=platform.release)
     python: str = field(default_factory=platform.python_version)
-    redis: str = field(default_factory=lambda: _redis())
+    redis: str = field(default_factory=_redis)
     packages: dict[str, str] = field(
         default_factory=lambda: {name: version(name) for name in ("shipway", "celery", "aiodocker", "grpclib")}
     )
@@ -154,15 +166,3 @@ def _shown(number: float, unit: Unit) -> str:
     if unit is Unit.BYTES:
         return f"{number / _MIB:.2f} MiB"
     return f"{number:.2f} s" if abs(number) >= 1 else f"{number * 1000:.1f} ms"
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _redis() -> str:
-    told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=False).stdout
-    return next((word[2:] for word in told.split() if word.startswith("v=")), "?")

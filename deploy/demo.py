@@ -32,6 +32,12 @@ class Build:
         return str(self.job["result"]["pushed"][0]["digest"])
 
     @property
+    def executed(self) -> list[str]:
+        """Names of the steps that ran, without base images: resolving those is a step that is never cached."""
+        steps = [step["name"] for step in self.job["steps"] if not step["internal"] and step["status"] != "cached"]
+        return [name for name in steps if " FROM " not in name]
+
+    @property
     def hit_ratio(self) -> float:
         return float(self.job["cache_hit_ratio"] or 0)
 
@@ -78,8 +84,8 @@ def _show(stack: Stack, folder: Path) -> None:
     _print(f"first   {first.seconds:5.1f} s   cache hits {first.hit_ratio:4.0%}")
     _print(f"second  {second.seconds:5.1f} s   cache hits {second.hit_ratio:4.0%}")
     _print(f"digest  {second.digest}")
-    if second.hit_ratio != 1 or second.digest != first.digest:
-        raise PartError("the second build was not the first one from the cache")
+    if second.executed or second.digest != first.digest:
+        raise PartError(f"the second build was not the first one from the cache: it executed {second.executed}")
 
 
 def _build(stack: Stack, name: str, folder: Path) -> Build:

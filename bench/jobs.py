@@ -1,0 +1,74 @@
+"""Jobs that have no command of their own yet, through the HTTP API and the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from bench.workloads import MIB
+from deploy.local.processes import PartError
+from shipway.client import Client
+from shipway.models.job import Job, JobState
+
+_PATIENCE = 600.0
+
+
+class Api:
+    """One client of the service, its connections kept open."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=_PATIENCE, trust_env=False)
+        self._client = Client(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._http.close()
+
+    def submit(self, path: str, body: dict[str, Any]) -> str:
+        """Start a job, or one of each worker's of which the first counts; returns its id."""
+        answer = self._http.post(path, json=body)
+        if not answer.is_success:
+            raise PartError(f"POST {path}: {answer.text}")
+        told = answer.json()
+        return str(told["jobs"][0]["id"] if "jobs" in told else told["id"])
+
+    def finished(self, job_id: str) -> Job:
+        """Wait for a job to succeed; raises PartError."""
+        job = self._client.wait(job_id)
+        if job.state is not JobState.SUCCEEDED:
+            raise PartError(f"{job.kind} job {job_id} {job.state}: {job.error.message if job.error else ''}")
+        return job
+
+    def do(self, path: str, body: dict[str, Any]) -> Job:
+        """Start a job and wait for it to succeed; raises PartError."""
+        return self.finished(self.submit(path, body))
+
+    def upload_context(self, root: Path) -> str:
+        """Upload a directory; returns its digest."""
+        return self._client.upload_context(root).digest
+
+    def upload_archive(self, file: Path) -> str:
+        """Upload an archive; returns its name for a load."""
+        answer = self._http.post("/v1/artifacts", content=_chunks(file))
+        if not answer.is_success:
+            raise PartError(f"POST /v1/artifacts: {answer.text}")
+        return str(answer.json()["artifact"])
+
+    def download_archive(self, job_id: str, file: Path) -> None:
+        """Write what a save job made into a file."""
+        with self._http.stream("GET", f"/v1/jobs/{job_id}/artifact") as answer, file.open("wb") as output:
+            answer.raise_for_status()
+            for chunk in answer.iter_raw():
+                output.write(chunk)
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as content:
+        while chunk := content.read(MIB):
+            yield chunk

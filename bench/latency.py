@@ -1,0 +1,87 @@
+"""How long an idle worker takes from the submission of a build to its first step, beside Celery's own delay."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from redis import Redis
+
+from bench import celery_floor
+from bench.jobs import Api
+from bench.lab import Lab, say
+from bench.report import Row, Score
+from bench.workloads import SMALL, Tree
+from deploy.local.engine import REPOSITORY
+from deploy.local.processes import Child, PartError
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
+
+GOAL = 0.015
+"""Seconds that Shipway may take more than Celery does."""
+ROUNDS = 20
+
+
+def measure(lab: Lab) -> Iterator[Row]:
+    """Both delays, on one Redis, one after the other, again and again."""
+    say("latency: submission to first step, against Celery's enqueue to start")
+    tree = Tree(lab.folder / "tree", SMALL)
+    tree.renew()
+    with Api(lab.stack.service.url) as api, _floor(lab) as redis:
+        digest = api.upload_context(tree.root)
+        claims, steps, floors = [], [], []
+        for number in range(-2, ROUNDS):  # the first ones warm caches and pools
+            submitted, job = _build(api, digest)
+            floor = _celery(redis, lab)
+            if number >= 0:
+                claims.append((job.timings.started or 0) - submitted)
+                steps.append(min(step.started for step in job.steps if step.started) - submitted)
+                floors.append(floor)
+    yield Row("submitted, until claimed", "celery", claims, floors, GOAL, Score.DIFFERENCE)
+    yield Row("submitted, until first step starts", "celery", steps, floors, GOAL, Score.DIFFERENCE)
+
+
+def _build(api: Api, digest: str) -> tuple[float, Job]:
+    submitted = time.time()
+    job_id = api.submit("/v1/builds", {"context": digest, "tags": ["latency:bench"]})
+    return submitted, api.finished(job_id)
+
+
+def _celery(redis: Redis, lab: Lab) -> float:
+    sent = time.time()
+    celery_floor.send(lab.stack.redis.url)
+    return _answer(redis) - sent
+
+
+def _answer(redis: Redis) -> float:
+    answer = redis.blpop([celery_floor.ANSWERS], timeout=10)
+    if not isinstance(answer, list | tuple):
+        raise PartError("the bare Celery worker does not answer")
+    return float(answer[1])
+
+
+@contextmanager
+def _floor(lab: Lab) -> Iterator[Redis]:
+    """Run a bare Celery worker on the stack's Redis, with Shipway's settings and a task that does nothing."""
+    url = lab.stack.redis.url
+    command = [
+        *(sys.executable, "-m", "celery", "--app", "bench.celery_floor", "worker"),
+        *("--pool", "prefork", "--concurrency", "2", "--queues", celery_floor.QUEUE, "--loglevel", "WARNING"),
+        *("--hostname", "floor@bench", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    env = {**os.environ, celery_floor.URL: url}
+    child = Child("celery", command, log=lab.folder / "celery.log", env=env, cwd=REPOSITORY)
+    with Redis.from_url(url, decode_responses=True) as redis:
+        child.start(lambda: True)
+        try:
+            celery_floor.send(url)
+            _answer(redis)
+            yield redis
+        finally:
+            child.stop()
+            redis.delete(celery_floor.ANSWERS)

@@ -1,0 +1,1 @@
+"""Faults made on purpose: real processes really killed, links really cut, disks really full."""

@@ -1,0 +1,221 @@
+"""Workers that die, freeze, stop and drain: jobs go on elsewhere, once, and nothing of a dead attempt counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from deploy.local.waiting import wait_until
+from shipway.models.event import LogChunk
+from shipway.models.job import Job, JobState
+from shipway.queue import Queue
+from tests.chaos.conftest import Measured
+from tests.chaos.fleet import LEASE, Fleet, talk
+from tests.chaos.invariants import broken, states, written
+from tests.integration.contexts import once, script
+from tests.integration.leftovers import containers, processes_with
+
+
+def running_on(fleet: Fleet, worker: str, seconds: float, word: str = "") -> Job:
+    """A build that runs on a worker and has begun to write."""
+    with fleet.only(worker):
+        job = fleet.api.submit(talk(seconds, word or once()), tags=[fleet.tag()], push=True)
+        fleet.api.wait_for_text(job.id, "line 2")
+    return job
+
+
+def test_worker_killed_in_mid_build_loses_nothing(fleet: Fleet, measured: Measured) -> None:
+    word = once()
+    job = running_on(fleet, "a", 8, word)
+
+    fleet.workers["a"].child.kill()
+    killed = time.monotonic()
+    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 30)
+    measured("until the next attempt", time.monotonic() - killed)
+    ended = fleet.api.wait(job.id)
+
+    assert (ended.state, ended.attempt, ended.worker) == (JobState.SUCCEEDED, 2, "b")
+    assert states(fleet.api.events(job.id)) == ["queued", "running", "queued", "running", "succeeded"]
+    assert broken(fleet.api, job.id) == []
+    assert wait_until(lambda: not processes_with(word), 20)
+
+
+def test_killed_worker_takes_its_pool_with_it(fleet: Fleet) -> None:
+    pool = fleet.pool("a")
+
+    fleet.workers["a"].child.kill()
+
+    assert len(pool) == 2
+    assert wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pool), 5)  # noqa: PTH110
+
+
+def test_process_of_the_pool_killed_in_mid_build_is_replaced(fleet: Fleet, measured: Measured) -> None:
+    job = running_on(fleet, "a", 8)
+    before = fleet.pool("a")
+
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 30)
+    measured("until the next attempt", time.monotonic() - killed)
+
+    assert fleet.api.wait(job.id).state is JobState.SUCCEEDED
+    assert broken(fleet.api, job.id) == []
+    assert wait_until(lambda: len(fleet.pool("a")) == 2 and not set(before) & set(fleet.pool("a")), 10)
+    with fleet.only("a"):
+        assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}")).worker == "a"
+
+
+def test_worker_frozen_longer_than_its_lease_is_fenced_off(fleet: Fleet) -> None:
+    word = once()
+    job = running_on(fleet, "a", 12, word)
+
+    fleet.signal("a", signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 4 * LEASE)
+        fleet.api.wait_for_text(job.id, "line 3")
+    finally:
+        fleet.signal("a", signal.SIGCONT)
+    woken = len(fleet.api.job(job.id).steps), time.monotonic()
+    ended = fleet.api.wait(job.id)
+
+    events = fleet.api.events(job.id)
+    second = next(e.seq for e in events if e.attempt == 2)
+    assert (ended.state, ended.worker, ended.attempt, bool(woken[0])) == (JobState.SUCCEEDED, "b", 2, True)
+    assert {e.attempt for e in events if e.seq > second} == {2}
+    assert written(events, 2) == [f"line {n}" for n in range(1, 61)]
+    assert broken(fleet.api, job.id) == []
+    assert wait_until(lambda: not processes_with(word), 10)  # its own build is stopped, not only unheard
+
+
+def test_worker_cut_off_stops_its_build_before_the_lease_ends(fleet: Fleet) -> None:
+    word = once()
+    job = running_on(fleet, "a", 12, word)
+    own = [pid for pid in processes_with(word)]
+
+    fleet.to_redis["a"].freeze()
+    frozen = time.monotonic()
+    assert wait_until(lambda: not any(pid in processes_with(word) for pid in own), 3 * LEASE)
+    took = time.monotonic() - frozen
+    ended = fleet.api.wait(job.id)
+
+    assert took < LEASE + 2.5  # the lease may have been renewed just before, and stopping takes a moment
+    assert (ended.state, ended.worker) == (JobState.SUCCEEDED, "b")
+    assert broken(fleet.api, job.id) == []
+
+
+def test_job_that_is_lost_again_and_again_fails_as_worker_lost(fleet: Fleet) -> None:
+    job = fleet.api.submit(talk(60))
+    for attempt in (1, 2, 3):
+        assert wait_until(lambda: fleet.api.job(job.id).attempt == attempt, 40)  # noqa: B023
+        running = fleet.api.job(job.id)
+        assert wait_until(lambda: fleet.api.job(job.id).steps, 10)
+        for pid in fleet.pool(running.worker or ""):
+            os.kill(pid, signal.SIGKILL)
+
+    ended = fleet.api.wait(job.id)
+
+    assert ended.state is JobState.FAILED
+    assert ended.error is not None
+    assert (ended.error.slug, ended.error.retryable, ended.attempt) == ("worker-lost", True, 3)
+    assert broken(fleet.api, job.id) == []
+
+
+def test_container_of_a_dead_attempt_is_swept(fleet: Fleet) -> None:
+    with fleet.only("a"):
+        job = fleet.api.http.post("/v1/commits", json={"image": "base", "run": ["echo on; sleep 600"], "worker": "a"})
+        assert job.status_code == 202, job.text
+        job_id = job.json()["id"]
+        fleet.api.wait_for_text(job_id, "on")
+    assert len(containers(fleet.daemons["a"])) == 1
+    before = containers(fleet.daemons["a"])
+
+    for pid in fleet.pool("a"):
+        os.kill(pid, signal.SIGKILL)
+
+    assert wait_until(lambda: not set(before) & set(containers(fleet.daemons["a"])), 30)
+    fleet.api.cancel(job_id)
+    assert fleet.api.wait(job_id).state is JobState.CANCELLED
+    assert wait_until(lambda: containers(fleet.daemons["a"]) == [], 10)
+
+
+def test_rolling_restart_under_load_loses_and_repeats_nothing(fleet: Fleet, measured: Measured) -> None:
+    jobs = [fleet.api.submit(talk(2), tags=[fleet.tag()], push=True) for _ in range(10)]
+    began = time.monotonic()
+    for name in ("a", "b"):
+        assert wait_until(lambda: any(fleet.api.job(j.id).state is JobState.RUNNING for j in jobs), 30)
+        fleet.workers[name].child.stop(grace=30)
+        fleet.workers[name].start()
+    ended = [fleet.api.wait(job.id) for job in jobs]
+    measured("10 builds of 2 s over both restarts", time.monotonic() - began)
+
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 10
+    assert [fault for job in jobs for fault in broken(fleet.api, job.id)] == []
+    # Each was shorter than the grace period, so each ran once and was pushed once.
+    assert [job.attempt for job in ended] == [1] * 10
+
+
+def test_stopped_worker_hands_back_what_it_cannot_finish_at_no_cost(fleet: Fleet, measured: Measured) -> None:
+    job = running_on(fleet, "a", 14)
+
+    stopped = time.monotonic()
+    fleet.workers["a"].child.stop(grace=30)
+    measured("until the worker was gone", time.monotonic() - stopped)
+    with fleet.records() as redis:
+        losses = redis.hget(f"shipway:job:{job.id}", "losses")
+    ended = fleet.api.wait(job.id)
+
+    assert (ended.state, ended.worker, ended.attempt, losses) == (JobState.SUCCEEDED, "b", 2, "0")
+    assert broken(fleet.api, job.id) == []
+    texts = [e.body.text for e in fleet.api.events(job.id) if isinstance(e.body, LogChunk)]
+    assert texts
+
+
+def test_drained_worker_finishes_its_job_and_takes_no_other(fleet: Fleet) -> None:
+    job = running_on(fleet, "a", 6)
+
+    drained = fleet.api.http.post("/v1/workers/a/drain")
+    assert drained.status_code == 200
+    assert wait_until(lambda: fleet.problem_of("a") == "drained", 15)
+    others = [fleet.api.succeed(script("FROM base", f"RUN echo {once()}")) for _ in range(3)]
+    stateful = fleet.state_of("a")
+    own = fleet.api.wait(job.id)
+    fleet.api.http.post("/v1/workers/a/resume").raise_for_status()
+
+    assert [other.worker for other in others] == ["b"] * 3
+    assert (stateful, own.state, own.worker, own.attempt) == ("draining", JobState.SUCCEEDED, "a", 1)
+    assert wait_until(lambda: fleet.state_of("a") == "ready", 15)
+    assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker="a").worker == "a"
+
+
+def test_lost_message_is_sent_again(fleet: Fleet, measured: Measured) -> None:
+    with fleet.only("a"), fleet.only("b"), fleet.records() as redis:
+        job = fleet.api.submit(script("FROM base", f"RUN echo {once()}"))
+        lists = [key for key in redis.scan_iter("shipway*", _type="list")]
+        assert sum(redis.llen(key) for key in lists) == 1  # type: ignore[misc]
+        redis.delete(*lists)
+        lost = time.monotonic()
+
+    ended = fleet.api.wait(job.id)
+    measured("until it ran", time.monotonic() - lost)
+
+    assert (ended.state, ended.attempt) == (JobState.SUCCEEDED, 1)
+
+
+def test_doubled_and_late_messages_mean_nothing(fleet: Fleet) -> None:
+    job = fleet.api.submit(talk(3))
+    queue = Queue(fleet.redis.url)
+    try:
+        for _ in range(5):
+            assert asyncio.run(queue.enqueue(job))
+        ended = fleet.api.wait(job.id)
+        assert asyncio.run(queue.enqueue(job))
+    finally:
+        queue.close()
+    later = fleet.api.succeed(script("FROM base", f"RUN echo {once()}"))
+
+    assert later.state is JobState.SUCCEEDED
+    assert states(fleet.api.events(job.id)) == ["queued", "running", "succeeded"]
+    assert (ended.attempt, fleet.api.job(job.id)) == (1, ended)
