@@ -1,0 +1,118 @@
+"""What ended is kept for a while and no longer: records, events, blobs. Every key has its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local.redis import RedisServer
+from shipway.models.event import LogChunk
+from shipway.models.job import JobState
+from shipway.models.spec import BuildSpec
+from shipway.settings import Settings
+from shipway.storage import keys
+from shipway.storage.blobs import BlobStore
+from shipway.storage.events import EventLog
+from shipway.storage.jobs import JobStore
+from shipway.storage.redis import connect
+
+SPEC = BuildSpec(context="sha256:" + "0" * 64, tags=("a:1",))
+KEPT = 100
+"""Ended jobs that these tests let a project keep."""
+
+
+@dataclass
+class Storage:
+    """The stores on a Redis of their own."""
+
+    redis: Redis
+    jobs: JobStore
+    events: EventLog
+    blobs: BlobStore
+
+    async def run(self, number: int) -> str:
+        """Let one job go through all of its life."""
+        job_id, _ = await self.jobs.accept("project", SPEC)
+        claim = await self.jobs.claim(job_id, "worker", str(number))
+        assert claim is not None
+        await self.jobs.append(claim, 1, [LogChunk(text=f"line {number}-{i}\n" * 5) for i in range(20)])
+        await self.jobs.settle(job_id, claim.attempt, JobState.SUCCEEDED)
+        await self.events.archive("project", job_id, 3600)
+        return job_id
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    with RedisServer(tmp_path / "redis") as server:
+        redis = connect(server.url)
+        blobs = BlobStore((tmp_path / "store").as_uri(), redis)
+        yield Storage(redis, JobStore(redis, Settings(max_jobs=KEPT)), EventLog(redis, blobs), blobs)
+        await redis.aclose()
+
+
+async def _used(redis: Redis) -> int:
+    return int((await redis.info("memory"))["used_memory"])
+
+
+async def test_memory_stays_flat_however_many_jobs_have_run(storage: Storage) -> None:
+    for number in range(3 * KEPT):
+        await storage.run(number)
+    before = await _used(storage.redis)
+
+    for number in range(10 * KEPT):
+        await storage.run(number)
+
+    # What grows is one line per archived log in the list of what expires when: some 100 bytes each.
+    grown = await _used(storage.redis) - before
+    assert grown < 10 * KEPT * 250
+    assert await storage.redis.zcard(keys.jobs("project")) <= KEPT + 1
+
+
+async def test_every_key_but_the_named_few_has_an_end(storage: Storage) -> None:
+    await storage.run(1)
+    await storage.jobs.accept("project", SPEC, "sealed", ("key", "mark"))
+
+    endless = [key async for key in storage.redis.scan_iter() if await storage.redis.ttl(key) < 0]
+
+    assert [key for key in endless if not any(fnmatch(str(key), pattern) for pattern in keys.PERSISTENT)] == []
+
+
+async def test_events_of_an_ended_job_are_read_from_the_archive_when_redis_has_let_them_go(storage: Storage) -> None:
+    job_id = await storage.run(1)
+    whole = [event async for event in storage.events.so_far("project", job_id)]
+    await storage.redis.delete(keys.events(job_id))
+
+    archived = [event async for event in storage.events.so_far("project", job_id)]
+    rest = [event.seq async for event in storage.events.so_far("project", job_id, after=7)]
+
+    assert archived == whole
+    assert rest == list(range(8, len(whole) + 1))
+
+
+async def test_blobs_that_nobody_kept_are_removed(storage: Storage) -> None:
+    for name, seconds in (("old", -1.0), ("new", 3600.0)):
+        async with storage.blobs.writing("project", name) as writer:
+            await writer.write(b"content")
+        await storage.blobs.keep("project", name, seconds)
+
+    removed = await storage.blobs.expire()
+
+    assert removed == 1
+    assert await storage.blobs.size("project", "old") is None
+    assert await storage.blobs.size("project", "new") == len(b"content")
+
+
+async def test_credentials_are_gone_when_the_job_has_ended(storage: Storage) -> None:
+    job_id, _ = await storage.jobs.accept("project", SPEC, "sealed")
+    claim = await storage.jobs.claim(job_id, "worker", "1")
+    assert claim is not None
+    assert await storage.jobs.credentials(job_id) == "sealed"
+
+    await storage.jobs.settle(job_id, claim.attempt, JobState.FAILED)
+
+    assert await storage.jobs.credentials(job_id) == ""
