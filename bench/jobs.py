@@ -10,6 +10,7 @@ import httpx
 
 from bench.workloads import MIB
 from deploy.local.processes import PartError
+from deploy.local.waiting import wait_until
 from shipway.client import Client
 from shipway.models.job import Job, JobState
 
@@ -48,6 +49,16 @@ class Api:
     def do(self, path: str, body: dict[str, Any]) -> Job:
         """Start a job and wait for it to succeed; raises PartError."""
         return self.finished(self.submit(path, body))
+
+    def await_image(self, name: str) -> None:
+        """Wait until the service knows that its worker has an image that was made behind its back."""
+
+        def known() -> bool:
+            images = self._http.get("/v1/images").raise_for_status().json()["images"]
+            return any(name in image["tags"] for image in images)
+
+        if not wait_until(known, 60):
+            raise PartError(f"the service has not heard of {name}")
 
     def upload_context(self, root: Path) -> str:
         """Upload a directory; returns its digest."""

@@ -55,6 +55,7 @@ class _Memory:
     def _images(self, size: int) -> Iterator[Row]:
         name = "memory/image"
         make_image(self._lab, name, size, seed=name)
+        self._api.await_image(f"{name}:bench")
 
         def save() -> None:
             job = self._api.do("/v1/saves", {"images": [f"{name}:bench"]})

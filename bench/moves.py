@@ -37,6 +37,7 @@ class _Moves:
 
     def rows(self) -> Iterator[Row]:
         name = self._image()
+        self._api.await_image(name)
         yield self._row("save", lambda: self._save(name), lambda: self._docker("save", "-o", str(self._archive), name))
         self._docker("save", "-o", str(self._archive), name)
         yield self._row("load", lambda: self._load(name), lambda: self._docker_load(name))
@@ -83,6 +84,7 @@ class _Moves:
 
     def _push(self) -> float:
         name = self._image()
+        self._api.await_image(name)
         began = time.monotonic()
         self._api.do("/v1/pushes", {"image": name})
         seconds = time.monotonic() - began

@@ -15,6 +15,7 @@ from typing import Any
 from deploy.local import base_image
 from deploy.local.engine import REPOSITORY, engine
 from deploy.local.processes import PartError
+from deploy.local.signals import Stopped, raise_on_signals
 from deploy.local.stack import Plan, Stack
 
 EXAMPLE = REPOSITORY / "examples" / "hello"
@@ -44,6 +45,7 @@ class Build:
 
 def demo() -> int:
     """Show everything once; return the exit code."""
+    raise_on_signals()
     with tempfile.TemporaryDirectory(prefix="shipway-demo-") as folder:
         try:
             _say("starting Redis, registry, dockerd, service and worker, all private")
@@ -56,6 +58,8 @@ def demo() -> int:
         except PartError as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
+        except Stopped:
+            return 130  # as after Ctrl-C
     _say("done")
     return 0
 

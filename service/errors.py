@@ -10,11 +10,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from shipway.exceptions import InvalidRequest, RequestError, ShipwayError
+from shipway.exceptions import InvalidRequest, RequestError, ShipwayError, Unavailable
 from shipway.models.error import ErrorAnswer, Problem
+from shipway.storage.redis import redis_away
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ShipwayError)
     async def _shipway(_: Request, error: ShipwayError) -> JSONResponse:
         return answer(error, error.status)
+
+    @app.exception_handler(RedisError)
+    async def _redis(_: Request, error: RedisError) -> JSONResponse:
+        log.warning("Redis is away", fault=repr(error))
+        return answer(redis_away(), Unavailable.status)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:

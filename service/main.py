@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import service.errors
 from service.handlers import artifacts, builds, contexts, health, images, jobs, moves, workers
 from service.middleware import Measured
+from service.openapi import Described
 from service.process import Process
 from shipway import __version__
 from shipway.settings import Settings
@@ -29,7 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await process.aclose()
 
-    app = FastAPI(title="Shipway", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = Described(title="Shipway", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.state.process = process
     service.errors.install(app)
     app.add_middleware(Measured)

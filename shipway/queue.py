@@ -6,6 +6,7 @@ Why each setting is not Celery's default is in `docs/decisions/0001-celery-setti
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from celery import Celery
@@ -13,10 +14,12 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shipway.models.job import Job
-from shipway.models.spec import SHARED_QUEUE
+from shipway.models.spec import SHARED_QUEUE, own_queue
 
 TASK = "shipway.run"
 PRIORITIES = 10
+PUBLISHING = 3.0
+"""Seconds to wait for a message to be taken; the record is written by then, and the reaper sends it again."""
 
 
 def celery_app(redis_url: str, **overrides: Any) -> Celery:
@@ -59,17 +62,29 @@ class Queue:
 
     def __init__(self, redis_url: str) -> None:
         self._app = celery_app(redis_url, task_publish_retry=False)
+        # Threads of its own: those that hang with Redis must not be missed elsewhere.
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="publish")
 
-    async def enqueue(self, job: Job) -> bool:
-        """Send a message for a job; False when it couldn't be sent (the reaper sends it again)."""
+    async def enqueue(self, job: Job, *, worker: str | None = None) -> bool:
+        """Send a message for a job; False when it couldn't be sent in time (the reaper sends it again).
+
+        Args:
+            job: what to send.
+            worker: the one that had better take it, if the job may run anywhere.
+        """
+        queue = own_queue(worker) if worker and job.spec.worker is None else job.spec.queue
+        sending = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._send, job.id, job.spec.priority, queue
+        )
         try:
-            await asyncio.to_thread(self._send, job.id, job.spec.priority, job.spec.queue)
-        except (OSError, OperationalError, RedisError):
+            await asyncio.wait_for(sending, PUBLISHING)
+        except (OSError, OperationalError, RedisError):  # TimeoutError is an OSError
             return False
         return True
 
     def close(self) -> None:
         """Close the connections to the broker."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._app.close()
 
     def _send(self, job_id: str, priority: int, queue: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
+from stamina.instrumentation import set_on_retry_hooks
 
 from shipway.queue import celery_app
 from workers import attendant, metrics, shutdown
 from workers.settings import worker_settings
+
+set_on_retry_hooks(())  # stamina would add a metric of its own; ours count retries already
 
 app = celery_app(worker_settings().redis_url, include=["workers.tasks"])
 

@@ -25,6 +25,7 @@ class Stop(StrEnum):
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
     FENCED = "fenced"
+    CUT_OFF = "cut-off"
     SHUTDOWN = "shutdown"
     STUCK = "stuck"
 
@@ -38,6 +39,9 @@ async def watch(jobs: JobStore, claim: Claim, recorder: Recorder, *, lease: floa
         recorder: tells how long the attempt has been silent.
         lease: seconds that a lease holds. An attempt that can't renew stops before it ends.
         idle: seconds without any event after which an attempt counts as stuck.
+
+    Returns:
+        `FENCED` when Redis says that the lease is lost; `CUT_OFF` when Redis can't be asked and it may be soon.
     """
     started = renewed = time.monotonic()
     while True:
@@ -50,15 +54,15 @@ async def watch(jobs: JobStore, claim: Claim, recorder: Recorder, *, lease: floa
         if shutdown.overdue():
             return Stop.SHUTDOWN
         try:
-            if await jobs.cancel_requested(claim.job.id):
-                return Stop.CANCELLED
-            if now - renewed >= lease / 3:
-                async with asyncio.timeout(lease / 6):
+            async with asyncio.timeout(lease / 6):  # or one slow answer could outlast the lease
+                if await jobs.cancel_requested(claim.job.id):
+                    return Stop.CANCELLED
+                if now - renewed >= lease / 3:
                     await jobs.renew(claim.job.id, claim.attempt)
-                renewed = now
+                    renewed = now
         except Fenced:
             return Stop.FENCED
         except (RedisError, OSError, TimeoutError) as fault:
             log.warning("can't reach Redis to keep a lease", job=claim.job.id, fault=repr(fault))
-        if time.monotonic() - renewed > lease * 0.8:
-            return Stop.FENCED
+        if time.monotonic() - renewed > lease * 0.75:
+            return Stop.CUT_OFF

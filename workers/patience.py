@@ -10,6 +10,8 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
+from workers import shutdown
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -19,12 +21,15 @@ PAUSE = 0.5
 LIMIT = 900.0
 """Seconds after which a job gives up; its lease is long lost by then, and the reaper has it."""
 
+LAST_WORDS = 3.0
+"""Seconds that a worker which stops waits for Redis after its grace period, to hand back what it ran."""
 
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+
+async def patiently(call: Callable[[], Awaitable[T]], limit: float = LIMIT) -> T:
     """Make a call to Redis again and again until it is answered.
 
     Raises:
-        RedisError, OSError: Redis stayed away for `LIMIT` seconds.
+        RedisError, OSError: Redis stayed away for `limit` seconds, or the worker has to end now.
     """
     began: float | None = None
     while True:
@@ -34,6 +39,6 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
             if began is None:
                 began = time.monotonic()
                 log.warning("Redis is away; waiting for it", fault=repr(fault))
-            if time.monotonic() - began > LIMIT:
+            if time.monotonic() - began > limit or shutdown.overdue(LAST_WORDS):
                 raise
             await asyncio.sleep(PAUSE)

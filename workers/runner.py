@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
+from contextlib import suppress
 
 import structlog
 from redis.exceptions import RedisError
@@ -23,19 +25,33 @@ from workers.work import work_for
 
 log = structlog.get_logger(__name__)
 
+REMIND = 3.0
+"""Seconds after which the message of a job that this worker can't take is sent again."""
+CLAIMING = 30.0
+"""Seconds for which a claim is tried; the message is sent again anyway."""
+
 
 async def run(parts: Parts, job_id: str) -> None:
     """Run a job if it can be claimed; a message that means nothing any more, or comes too early, is dropped."""
+    nonce = secrets.token_hex(8)
     if shutdown.stopping():
+        await _remind(parts, job_id, 0)
         return
     try:
         await parts.engine.ping()
     except BuildSystemError as fault:
         log.warning("takes no job: the daemon does not answer", job=job_id, fault=fault.message)
+        await _remind(parts, job_id, REMIND)
         return
-    claim = await parts.jobs.claim(job_id, parts.settings.worker_name)
+    claim = await patiently(lambda: parts.jobs.claim(job_id, parts.settings.worker_name, nonce), limit=CLAIMING)
     if claim is not None:
         await _Attempt(parts, claim).run()
+
+
+async def _remind(parts: Parts, job_id: str, delay: float) -> None:
+    """Have the message sent again soon; should that fail, it is sent again later."""
+    with suppress(RedisError, OSError):
+        await parts.jobs.remind(job_id, delay)
 
 
 class _Attempt:
@@ -108,7 +124,7 @@ class _Attempt:
             raise Fenced(self._job.id)
         if why is Stop.CANCELLED:
             return await self._finish(JobState.CANCELLED)
-        if why is Stop.SHUTDOWN:
+        if why in (Stop.SHUTDOWN, Stop.CUT_OFF):  # an outage of Redis is nobody's failed attempt either
             return await self._hand_back(0.0, counts=False, problem=None)
         texts = {
             Stop.TIMEOUT: f"the job ran longer than its limit of {self._job.spec.timeout:g} s",

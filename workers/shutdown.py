@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
+from multiprocessing.sharedctypes import RawValue
 
-_deadline = multiprocessing.Value("d", 0.0)
-"""Shared by all processes of the pool since it is made before they fork; 0 while nothing stops."""
+_deadline = RawValue("d", 0.0)
+"""Shared by all processes of the pool since it is made before they fork; 0 while nothing stops. It has no lock: a
+process that was killed while it held one would stop all others for ever, and eight aligned bytes need none."""
 
 
 def begin(grace: float) -> None:
@@ -19,6 +20,6 @@ def stopping() -> bool:
     return bool(_deadline.value > 0)
 
 
-def overdue() -> bool:
-    """Whether the grace period is over."""
-    return stopping() and time.monotonic() >= _deadline.value
+def overdue(by: float = 0.0) -> bool:
+    """Whether the grace period is over, by so many seconds."""
+    return stopping() and time.monotonic() >= _deadline.value + by

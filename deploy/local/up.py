@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -19,25 +18,22 @@ from deploy.local.docker_api import DEFAULT_HOST, DockerAPI
 from deploy.local.engine import engine
 from deploy.local.ports import is_free
 from deploy.local.processes import PartError
+from deploy.local.signals import Stopped, ignore_signals, raise_on_signals
 from deploy.local.stack import Plan, Stack
 from shipway.client.config import save_url
 
 DEFAULT_PORT = 8470
 
 
-class _Stopped(BaseException):
-    """SIGINT or SIGTERM came."""
-
-
 def up() -> int:
     """Run the stack until it is told to stop; return the exit code: 0 after a signal, 1 if something failed."""
     try:
-        _raise_on_signals()
+        raise_on_signals()
         state, port = _state(), _port()
         with _only_one(state), Stack(_plan(state, port)) as stack:
             _announce(stack)
             _watch(stack)
-    except _Stopped:
+    except Stopped:
         print("shipway: stopped", flush=True)
         return 0
     except PartError as error:
@@ -82,7 +78,7 @@ def _watch(stack: Stack) -> NoReturn:
     while True:
         child = stack.dead()
         if child is not None:
-            _ignore_signals()  # the others are stopped in peace
+            ignore_signals()  # the others are stopped in peace
             raise PartError(child.report("ended unexpectedly"))
         time.sleep(0.5)
 
@@ -115,20 +111,3 @@ def _only_one(state: Path) -> Iterator[None]:
                 f"another Shipway uses {state}; stop it or choose another folder by SHIPWAY_STATE"
             ) from None
         yield
-
-
-def _ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _raise_on_signals() -> None:
-    """Turn the first SIGINT or SIGTERM into _Stopped; more of them don't disturb the stopping."""
-
-    def stop(*_: object) -> None:
-        _ignore_signals()
-        print("\nshipway: stopping …", flush=True)
-        raise _Stopped
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)

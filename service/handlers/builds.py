@@ -16,6 +16,7 @@ from service.handlers.parameters import IdempotencyKey, OfProject, OnProcess
 from service.logic.checks import check_push
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept
+from service.openapi import BUILD_REQUEST
 from shipway.exceptions import InvalidRequest, TooLarge
 from shipway.models.job import Job
 from shipway.models.request import BuildRequest
@@ -45,7 +46,7 @@ SUBMIT: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": BuildRequest.model_json_schema()}, **TAR_BODY},
+            "content": {"application/json": {"schema": BUILD_REQUEST}, **TAR_BODY},
         }
     },
 }

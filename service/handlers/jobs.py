@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -14,6 +15,7 @@ from service.errors import documented
 from service.handlers.parameters import JobId, OfProject, OnProcess
 from service.logic import artifacts, jobs
 from service.process import Process
+from shipway.exceptions import Unavailable
 from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
 
@@ -106,5 +108,7 @@ async def events(
 
 
 async def _sse(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
-    async for event in jobs.follow(process, project, job_id, after):
-        yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)
+    """The stream; it ends early when a part is away, and the client comes again with the number it has reached."""
+    with suppress(Unavailable):
+        async for event in jobs.follow(process, project, job_id, after):
+            yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)

@@ -15,6 +15,7 @@ from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import RequestError
 from shipway.models.context import Manifest
 from shipway.models.receipt import ContextReceipt
+from shipway.storage.redis import reaching_redis
 
 STALL = 60.0
 """Seconds without a byte after which an upload is given up."""
@@ -52,15 +53,20 @@ async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> 
 
 
 async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -> ContextReceipt:
+    blobs, retention = process.blobs, process.settings.retention
     kept = False
     try:
-        if not await process.blobs.has_manifest(project, manifest.digest):
-            await process.blobs.keep_context(project, manifest.digest, [blob], process.settings.retention)
-            await process.blobs.save_manifest(project, manifest)
-            kept = True
+        async with reaching_redis():
+            if (before := await blobs.manifest(project, manifest.digest)) is not None:
+                theirs = {entry.blob for entry in before if entry.blob}
+                await blobs.keep_context(project, manifest.digest, theirs, retention)
+            else:
+                await blobs.keep_context(project, manifest.digest, [blob], retention)
+                await blobs.save_manifest(project, manifest)
+                kept = True
     finally:
         if not kept:
-            await process.blobs.discard(project, blob)
+            await blobs.discard(project, blob)
     return ContextReceipt(digest=manifest.digest, entries=len(manifest), bytes=manifest.size)
 
 

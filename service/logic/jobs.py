@@ -72,7 +72,7 @@ async def finished(process: Process, project: str, job_id: str, limit: float) ->
         Unavailable: it did not end within `limit` seconds; it goes on.
     """
     try:
-        async with asyncio.timeout(limit), reaching_redis():
+        async with asyncio.timeout(limit):
             async for _ in follow(process, project, job_id, 0):
                 pass
     except TimeoutError as fault:
@@ -127,16 +127,21 @@ async def cancel(process: Process, project: str, job_id: str) -> Job:
 
 
 async def follow(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[Event]:
-    """Yield every event after a number, each once, in order, as they come; end with the final one."""
-    while True:
-        async for event in process.events.so_far(project, job_id, after):
-            yield event
-            if ends(event):
+    """Yield every event after a number, each once, in order, as they come; end with the final one.
+
+    Raises:
+        Unavailable: Redis or the store is away; who follows may go on where this stopped.
+    """
+    async with reaching_redis(limit=None):
+        while True:
+            async for event in process.events.so_far(project, job_id, after):
+                yield event
+                if ends(event):
+                    return
+                after = event.seq
+            if await _over(process, job_id, after):
                 return
-            after = event.seq
-        if await _over(process, job_id, after):
-            return
-        await process.events.wait(job_id, after)
+            await process.events.wait(job_id, after)
 
 
 async def _over(process: Process, job_id: str, after: int) -> bool:

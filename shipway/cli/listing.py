@@ -20,7 +20,7 @@ from shipway.cli.plain import PlainDisplay
 from shipway.cli.summary import names_of, pushed_lines, summary_lines
 from shipway.cli.text import one_line, safe_lines, seconds
 from shipway.client import AsyncClient
-from shipway.client.aio import job_path
+from shipway.client.paths import job_path
 from shipway.models.job import Job, JobState
 from shipway.models.worker import Worker
 

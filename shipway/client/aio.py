@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Self, Unpack
 
@@ -11,11 +11,15 @@ from shipway.client.answers import JobPage, WorkerList
 from shipway.client.config import service_url
 from shipway.client.connection import Connection
 from shipway.client.following import Follower
+from shipway.client.images import Images
+from shipway.client.moves import Moves
 from shipway.client.options import BuildKeywords, build_request, check_options
+from shipway.client.paths import job_path
 from shipway.client.refusals import raise_for_job
-from shipway.client.threads import call_in_thread, iterate_in_thread
-from shipway.client.upload import Context, Dockerfile, LocalContext, Upload, prepare
-from shipway.exceptions import ClientError
+from shipway.client.threads import call_in_thread
+from shipway.client.transfer import OnProgress, counted
+from shipway.client.upload import DOCKERFILE, Context, Dockerfile, DockerfileSource, LocalContext, Upload, prepare
+from shipway.context.url import is_remote
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
 from shipway.models.receipt import ContextReceipt
@@ -23,14 +27,11 @@ from shipway.models.request import BuildRequest
 from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
-OnProgress = Callable[[int, int | None], None]
-"""Called with the bytes sent so far and the bytes in all, if known."""
-
 INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
 
-class AsyncClient:
+class AsyncClient(Moves, Images):
     """Talks to one Shipway service. Use it as an asynchronous context manager.
 
     Args:
@@ -87,7 +88,8 @@ class AsyncClient:
         """Upload a context and start a build; returns as soon as the service has accepted the job.
 
         Args:
-            context: the directory or stream; or a complete request, whose context is already uploaded.
+            context: the directory or stream; the URL of a git repository (`#ref:directory`), a tarball or a
+                Dockerfile, which the worker fetches; or a complete request, whose context is already uploaded.
             dockerfile: relative to the context, or absolute; one outside is sent as a context of its own.
             on_progress: told how far the upload is.
             **options: see `BuildKeywords`.
@@ -113,6 +115,8 @@ class AsyncClient:
     ) -> BuildRequest:
         """The first half of `build`: everything but `submit`. Nothing runs yet, so it may be given up."""
         check_options(options)
+        if isinstance(context, str) and is_remote(context):
+            return await self._remote_request(context, dockerfile, options)
         local = await _prepared(context, dockerfile)
         apart = (await self._send(local.outside.upload(), None)).digest if local.outside else None
         receipt = await self._send(local.upload, on_progress)
@@ -183,10 +187,17 @@ class AsyncClient:
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
         return (await self._connection.get(path, params)).json()
 
+    async def _remote_request(self, url: str, dockerfile: Dockerfile | None, options: BuildKeywords) -> BuildRequest:
+        """A build of what is at a URL; only a Dockerfile from elsewhere is sent."""
+        if isinstance(dockerfile, DockerfileSource):
+            apart = (await self._send(dockerfile.upload(), None)).digest
+            return build_request(None, dockerfile.name, apart, options, remote=url)
+        return build_request(None, str(dockerfile or DOCKERFILE), None, options, remote=url)
+
     async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
         answer = await self._connection.upload(
             "/v1/contexts",
-            lambda: _counted(upload, on_progress),
+            lambda: counted(upload, on_progress),
             patience=INDEXING_PATIENCE,
             replayable=upload.replayable,
         )
@@ -197,24 +208,3 @@ async def _prepared(context: Context | LocalContext, dockerfile: Dockerfile | No
     if isinstance(context, LocalContext):
         return context
     return await call_in_thread(lambda: prepare(context, dockerfile))
-
-
-async def _counted(upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
-    sent = 0
-    async with aclosing(iterate_in_thread(upload.chunks)) as chunks:
-        async for chunk in chunks:
-            yield chunk
-            sent += len(chunk)
-            if on_progress is not None:
-                on_progress(sent, upload.total)
-
-
-def job_path(job_id: str) -> str:
-    """The URL path of a job; anything but an id must not become another path.
-
-    Raises:
-        ClientError: `job-id-invalid`.
-    """
-    if not job_id.isalnum() or not job_id.isascii():
-        raise ClientError(f"{job_id[:100]!r} is not a job id", slug="job-id-invalid", field="id")
-    return f"/v1/jobs/{job_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shipway.models.image import HistoryEntry, ImageOnWorker
 from shipway.models.job import Job
 from shipway.models.worker import Worker
 
@@ -23,3 +24,28 @@ class WorkerList(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     workers: tuple[Worker, ...]
+
+
+class JobSet(BaseModel):
+    """One job for each worker."""
+
+    model_config = ConfigDict(frozen=True)
+
+    jobs: tuple[Job, ...]
+
+
+class ImageList(BaseModel):
+    """Images, one entry for each worker that has one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images: tuple[ImageOnWorker, ...]
+
+
+class History(BaseModel):
+    """How an image came about, newest line first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: str
+    history: tuple[HistoryEntry, ...]

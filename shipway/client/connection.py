@@ -66,6 +66,10 @@ class Connection:
         """POST something that may be sent twice: a cancellation, or a build under its idempotency key."""
         return await self._again(lambda: self._http.build_request("POST", path, json=json, headers=headers))
 
+    async def delete(self, path: str, params: Query | None = None) -> httpx.Response:
+        """DELETE, sent again as `get` is."""
+        return await self._again(lambda: self._http.build_request("DELETE", path, params=_given(params)))
+
     async def upload(
         self, path: str, body: Callable[[], AsyncIterable[bytes]], *, patience: float, replayable: bool
     ) -> httpx.Response:

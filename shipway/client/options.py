@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shipway.exceptions import InvalidRequest
 from shipway.models.request import BuildRequest
 from shipway.models.spec import RegistryLogin
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class BuildKeywords(TypedDict, total=False):
@@ -31,6 +33,7 @@ class BuildKeywords(TypedDict, total=False):
     extra_hosts: Sequence[str]
     cache_from: Sequence[str]
     builder: str
+    worker: str | None
     timeout: float
     priority: int
     secrets: Mapping[str, bytes]
@@ -41,9 +44,14 @@ _SOME_DIGEST = "sha256:" + "0" * 64
 
 
 def build_request(
-    context: str, dockerfile: str, dockerfile_context: str | None, options: BuildKeywords
+    context: str | None,
+    dockerfile: str,
+    dockerfile_context: str | None,
+    options: BuildKeywords,
+    *,
+    remote: str | None = None,
 ) -> BuildRequest:
-    """Put a request together.
+    """Put a request together: `context` is the digest of an uploaded one, `remote` the URL of another.
 
     Raises:
         InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
@@ -52,18 +60,29 @@ def build_request(
     fields = {
         **options,
         "context": context,
+        "remote": remote,
         "dockerfile": dockerfile,
         "dockerfile_context": dockerfile_context,
         "secrets": secrets,
     }
+    return validated(BuildRequest, fields)
+
+
+def validated(model: type[M], fields: Mapping[str, Any]) -> M:
+    """Make a request of keyword arguments.
+
+    Raises:
+        InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
+    """
     try:
-        return BuildRequest.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         # A type with a hyphen is one of Shipway's own slugs.
         slug = first["type"] if "-" in first["type"] else None
-        raise InvalidRequest(f"{field}: {first['msg']}", slug=slug, field=field) from None
+        told = f"{field}: {first['msg']}" if field else first["msg"]
+        raise InvalidRequest(told, slug=slug, field=field or None) from None
 
 
 def check_options(options: BuildKeywords) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, Unpack
 
-from shipway.client.aio import AsyncClient, OnProgress
+from shipway.client.aio import AsyncClient
 from shipway.client.answers import JobPage
 from shipway.client.options import BuildKeywords
+from shipway.client.portal import Portal
+from shipway.client.sync_images import SyncImages
+from shipway.client.sync_moves import SyncMoves
+from shipway.client.transfer import OnProgress
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
@@ -19,34 +21,8 @@ from shipway.models.request import BuildRequest
 from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
-T = TypeVar("T")
 
-
-class _Portal:
-    """An event loop in a thread of its own, and a door to it."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="shipway-client", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end and return the result; an interruption here cancels the work there."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        """Stop the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-class Client:
+class Client(SyncMoves, SyncImages):
     """`AsyncClient` for code without asyncio: the same names, arguments and errors.
 
     Safe to use from several threads. `on_progress` is called in the client's own thread.
@@ -55,7 +31,7 @@ class Client:
     def __init__(self, url: str | None = None, *, timeout: float = 30.0) -> None:
         self._client = AsyncClient(url, timeout=timeout)
         self.url = self._client.url
-        self._portal = _Portal()
+        self._portal = Portal()
 
     def __enter__(self) -> Self:
         return self

@@ -70,16 +70,20 @@ class BlobStore:
 
     async def discard(self, project: str, blob: str) -> None:
         """Remove a blob; one that isn't there is no error."""
-        try:
+        with suppress(FileNotFoundError), _reading_store():
             await obstore.delete_async(self._store, _blob(project, blob))
-        except FileNotFoundError:
-            return
 
     async def read(self, project: str, blob: str) -> AsyncIterator[bytes]:
-        """Read a whole blob in chunks of a few MiB."""
-        answer = await obstore.get_async(self._store, _blob(project, blob))
-        async for chunk in answer.stream(min_chunk_size=READ_CHUNK):
-            yield bytes(chunk)
+        """Read a whole blob in chunks of a few MiB.
+
+        Raises:
+            FileNotFoundError: there is none.
+            Unavailable: the store is out of reach.
+        """
+        with _reading_store():
+            answer = await obstore.get_async(self._store, _blob(project, blob))
+            async for chunk in answer.stream(min_chunk_size=READ_CHUNK):
+                yield bytes(chunk)
 
     async def keep(self, project: str, blob: str, seconds: float) -> None:
         """Let a blob live for some seconds from now; the reaper removes it after that, unless it is kept again."""
@@ -98,17 +102,16 @@ class BlobStore:
             await self._redis.zrangebyscore(keys.EXPIRING, "-inf", await self._now(), start=0, num=limit),
         )
         for path in sorted(due, key=lambda p: "/blobs/" in p):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), _reading_store():
                 await obstore.delete_async(self._store, path)
             await self._redis.zrem(keys.EXPIRING, path)
         return len(due)
 
     async def size(self, project: str, blob: str) -> int | None:
         """Bytes of a blob, or None when it isn't there."""
-        try:
+        with suppress(FileNotFoundError), _reading_store():
             return int((await obstore.head_async(self._store, _blob(project, blob)))["size"])
-        except FileNotFoundError:
-            return None
+        return None
 
     async def _now(self) -> float:
         seconds, micros = await self._redis.time()
@@ -122,20 +125,18 @@ class BlobStore:
 
     async def has_manifest(self, project: str, digest: str) -> bool:
         """Whether a context of this digest is there."""
-        try:
+        with suppress(FileNotFoundError), _reading_store():
             await obstore.head_async(self._store, _manifest(project, digest))
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     async def manifest(self, project: str, digest: str) -> Manifest | None:
         """Read a manifest, or None when there is none of this digest."""
-        try:
+        with suppress(FileNotFoundError), _reading_store():
             answer = await obstore.get_async(self._store, _manifest(project, digest))
-        except FileNotFoundError:
-            return None
-        raw = bytes(await answer.bytes_async())
-        return await asyncio.to_thread(Manifest.from_bytes, raw)
+            raw = bytes(await answer.bytes_async())
+            return await asyncio.to_thread(Manifest.from_bytes, raw)
+        return None
 
 
 @contextmanager
@@ -147,6 +148,17 @@ def _reaching_store() -> Iterator[None]:
             "The object store refuses writes just now (full, or out of reach); nothing was kept. Try again later.",
             slug="store-unavailable",
         ) from fault
+
+
+@contextmanager
+def _reading_store() -> Iterator[None]:
+    """What isn't there is still told as FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as fault:
+        raise Unavailable("The object store is out of reach just now. Try again later.", slug="store-unavailable") from fault
 
 
 def _blob(project: str, name: str) -> str:

@@ -21,6 +21,8 @@ from shipway.storage.redis import Scripts
 
 RESEND = 15.0
 """Seconds after which the message of a job that is still queued is sent again."""
+ACCEPTING = 10.0
+"""Seconds within which Redis must accept a job: less than the service waits, so that who was refused stays refused."""
 WORKER_PREFIX = keys.worker("")
 BATCH = 100
 
@@ -68,7 +70,12 @@ class JobStore:
 
         Returns:
             The job's id and True; or, when the key was used before, `id fingerprint` of then and False.
+
+        Raises:
+            RedisError: nothing was accepted, but for an answer that was lost on its way. A Redis that hangs does not
+                accept the job later, when nobody waits for it any more.
         """
+        deadline = await self._now_ms() + ACCEPTING * 1000
         job_id = str(ULID())
         key, mark = idempotency or ("", "")
         made = await self._scripts.call(
@@ -89,6 +96,7 @@ class JobStore:
                 sealed,
                 keys.job(""),
                 self._settings.max_jobs,
+                deadline,
                 *("version", 1, "project", project, "kind", spec.kind, "queue", spec.queue),
                 *("spec", spec.model_dump_json()),
             ],
@@ -114,12 +122,15 @@ class JobStore:
             pipe.hgetall(keys.job(job_id))
         return [_job(fields) for fields in await pipe.execute() if fields]
 
-    async def claim(self, job_id: str, worker: str) -> Claim | None:
-        """Take a queued job for this worker, or None when the message means nothing any more."""
+    async def claim(self, job_id: str, worker: str, nonce: str) -> Claim | None:
+        """Take a queued job for this worker, or None when the message means nothing any more.
+
+        A claim whose answer was lost may be made again with the same `nonce`.
+        """
         attempt = await self._scripts.call(
             "claim",
             [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker)],
-            [job_id, worker, self._settings.lease * 1000, self._retention],
+            [job_id, worker, self._settings.lease * 1000, self._retention, nonce],
         )
         if not attempt:
             return None
@@ -199,6 +210,19 @@ class JobStore:
             [job_id, self._retention],
         )
         return await self.get(job_id)
+
+    async def _now_ms(self) -> float:
+        seconds, micros = await self._redis.time()
+        return float(seconds) * 1000 + float(micros) / 1000
+
+    async def remind(self, job_id: str, delay: float) -> None:
+        """Have the message of a job that is still queued sent again in `delay` seconds, if not sooner."""
+        due = await self._now_ms() + delay * 1000
+        await self._redis.zadd(keys.QUEUED, {job_id: due}, xx=True, lt=True)
+
+    async def losses(self, job_id: str) -> int:
+        """How many attempts of a job were lost so far."""
+        return int(await self._redis.hget(keys.job(job_id), "losses") or 0)
 
     async def overdue(self) -> Overdue:
         """Find queued jobs whose message is due to be sent (again) and running ones whose lease ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -21,6 +22,8 @@ CONNECT_TIMEOUT = 3.0
 """Seconds to wait for a connection."""
 SOCKET_TIMEOUT = 10.0
 """Seconds to wait for an answer; blocking reads ask for less."""
+ANSWER_TIMEOUT = 12.0
+"""Seconds that a request may wait for Redis in all, whatever is tried again meanwhile."""
 
 
 def connect(url: str) -> Redis:
@@ -38,21 +41,33 @@ def connect(url: str) -> Redis:
 
 
 @asynccontextmanager
-async def reaching_redis() -> AsyncIterator[None]:
-    """Tell a Redis that is away, full or read-only as `Unavailable`, whatever shape the fault takes."""
+async def reaching_redis(limit: float | None = ANSWER_TIMEOUT) -> AsyncIterator[None]:
+    """Tell a Redis that is away, full, read-only or hung as `Unavailable`, whatever shape the fault takes."""
     try:
-        yield
-    except (RedisError, OSError) as fault:
-        raise Unavailable(
-            "Redis can't be reached or refuses writes just now; nothing was changed. Try again in a few seconds.",
-            slug="redis-unavailable",
-        ) from fault
+        async with asyncio.timeout(limit):
+            yield
+    except (RedisError, OSError) as fault:  # TimeoutError is an OSError
+        raise redis_away() from fault
+
+
+def redis_away() -> Unavailable:
+    """What a client is told while Redis can't be used."""
+    return Unavailable(
+        "Redis can't be reached or refuses writes just now; nothing was changed. Try again in a few seconds.",
+        slug="redis-unavailable",
+    )
+
+
+IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel"})
+"""Scripts that run in a full Redis as well: what runs must be able to go on and to end. They add next to nothing."""
+ALLOW_OOM = "#!lua flags=allow-oom\n"
 
 
 @cache
 def _source(name: str) -> str:
     folder = files("shipway.storage") / "scripts"
-    return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+    flags = ALLOW_OOM if name in IN_NEED else ""
+    return flags + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 
 class Scripts:

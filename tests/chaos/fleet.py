@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import httpx
 import redis
@@ -34,6 +34,13 @@ SETTINGS = {
     "SHIPWAY_WORKER_GRACE": str(GRACE),
     "SHIPWAY_WORKER_MIN_FREE_BYTES": str(64 * 2**20),
 }
+
+
+class _Part(Protocol):
+    @property
+    def child(self) -> Child: ...
+
+    def start(self) -> None: ...
 
 
 class Fleet:
@@ -89,19 +96,10 @@ class Fleet:
         for child in self._children():
             if child.alive:
                 os.kill(child.pid, signal.SIGCONT)
-        if not self.redis.child.alive:
-            self.redis.start()
-        if not self.registry.child.alive:
-            self.registry.start()
-        for daemon in self.daemons.values():
-            if not daemon.child.alive:
-                daemon.start()
-        for service in self.services:
-            if not service.child.alive:
-                service.start()
-        for name, worker in self.workers.items():
-            if not worker.child.alive:
-                worker.start()
+        for part in self._parts():
+            if not part.child.alive:
+                part.start()
+        for name in self.workers:
             if not wait_until(lambda name=name: self.state_of(name) == "ready", 60):  # type: ignore[misc]
                 raise AssertionError(f"worker {name} is not ready: {self.state_of(name)}")
 
@@ -146,8 +144,11 @@ class Fleet:
             assert wait_until(lambda: all(not self.problem_of(name) for name in others), 15)
 
     def _children(self) -> list[Child]:
-        parts = [self.redis, self.registry, *self.services, *self.workers.values(), *self.daemons.values()]
-        return [part.child for part in parts]
+        return [part.child for part in self._parts()]
+
+    def _parts(self) -> list[_Part]:
+        """Every part, in the order in which they are started."""
+        return [self.redis, self.registry, *self.daemons.values(), *self.services, *self.workers.values()]
 
     def _start(self) -> None:
         enter = self._exit.enter_context

@@ -93,7 +93,7 @@ def test_worker_frozen_longer_than_its_lease_is_fenced_off(fleet: Fleet) -> None
 def test_worker_cut_off_stops_its_build_before_the_lease_ends(fleet: Fleet) -> None:
     word = once()
     job = running_on(fleet, "a", 12, word)
-    own = [pid for pid in processes_with(word)]
+    own = list(processes_with(word))
 
     fleet.to_redis["a"].freeze()
     frozen = time.monotonic()
@@ -193,8 +193,8 @@ def test_drained_worker_finishes_its_job_and_takes_no_other(fleet: Fleet) -> Non
 def test_lost_message_is_sent_again(fleet: Fleet, measured: Measured) -> None:
     with fleet.only("a"), fleet.only("b"), fleet.records() as redis:
         job = fleet.api.submit(script("FROM base", f"RUN echo {once()}"))
-        lists = [key for key in redis.scan_iter("shipway*", _type="list")]
-        assert sum(redis.llen(key) for key in lists) == 1  # type: ignore[misc]
+        lists = list(redis.scan_iter("shipway*", _type="list"))
+        assert sum(redis.llen(key) for key in lists) == 1
         redis.delete(*lists)
         lost = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Builds that can't go well end in `failed` with a slug that says why, at the first attempt, and leave nothing behind."""
+"""Builds that can't go well end in `failed` with a slug that says why, at once, and leave nothing behind."""
 
 from __future__ import annotations
 

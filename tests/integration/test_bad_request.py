@@ -8,6 +8,7 @@ import socket
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_path_that_leads_nowhere_is_told_as_such(api: HttpApi) -> None:
     assert refusal(api.http.get("/v1/nothing")) == (404, "route-unknown")
 
 
-QUERIES = {
+QUERIES: dict[str, tuple[dict[str, str | list[str]], str, str]] = {
     "unknown name": ({"squash": "1"}, "parameter-unknown", "squash"),
     "invalid tag": ({"t": "x/../../containers/json"}, "invalid-image-name", "tags.0"),
     "one invalid tag of two": ({"t": ["good", "B"]}, "invalid-image-name", "tags.1"),
@@ -171,7 +172,7 @@ QUERIES = {
 def test_wrong_parameter_is_refused_before_the_upload_is_read(api: HttpApi, stack: Stack, what: str) -> None:
     query, slug, field = QUERIES[what]
     before = kept(stack)
-    url = api.http.build_request("POST", "/v1/builds", params=query).url.raw_path.decode()
+    url = f"/v1/builds?{urlencode(query, doseq=True)}"
 
     with closing(HTTPConnection("127.0.0.1", stack.service.port, timeout=10)) as connection:
         connection.putrequest("POST", url)
@@ -186,15 +187,16 @@ def test_wrong_parameter_is_refused_before_the_upload_is_read(api: HttpApi, stac
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["!", base64.b64encode(b"{").decode(), base64.b64encode(b'{"a": 1}').decode(), base64.b64encode(b"[1]").decode()]
-    + [base64.b64encode(b"[" * 20_000).decode(), "é"],
+    "header",
+    [b"!", "é".encode(), *(base64.b64encode(text) for text in (b"{", b'{"a": 1}', b"[1]", b"[" * 20_000))],
+    ids=repr,
 )
-def test_registry_header_that_is_none_is_refused(api: HttpApi, stack: Stack, text: str) -> None:
+def test_registry_header_that_is_none_is_refused(api: HttpApi, stack: Stack, header: bytes) -> None:
     before = kept(stack)
     archive = tar_of(script("FROM scratch"))
 
-    answer = api.http.post("/v1/builds", content=archive, headers={**TAR, "X-Registry-Config": text.encode()})  # type: ignore[dict-item]
+    headers = {b"Content-Type": TAR["Content-Type"].encode(), b"X-Registry-Config": header}
+    answer = api.http.post("/v1/builds", content=archive, headers=headers)
 
     assert refusal(answer) == (422, "invalid-request")
     assert answer.json()["error"]["field"] == "X-Registry-Config"

@@ -78,7 +78,7 @@ def test_record_tells_who_built_what_when_and_how(api: HttpApi, builder: str) ->
 
 @BUILDERS
 def test_second_build_is_cached_in_whole(api: HttpApi, builder: str) -> None:
-    files = {**script("FROM scratch", "COPY a /a", "COPY a /b"), "a": once().encode()}
+    files = {**script("FROM base", "COPY a /a", "COPY a /b"), "a": once().encode()}
 
     first, second = api.succeed(files, builder=builder), api.succeed(files, builder=builder)
 
@@ -88,8 +88,7 @@ def test_second_build_is_cached_in_whole(api: HttpApi, builder: str) -> None:
     assert first.result.image_id == second.result.image_id
     assert copies(first) == [StepStatus.EXECUTED] * 2
     assert copies(second) == [StepStatus.CACHED] * 2
-    assert second.cache_hit_ratio == 1
-    assert first.cache_hit_ratio == 0
+    assert (first.cache_hit_ratio, second.cache_hit_ratio) == (0, 1)
 
 
 @BUILDERS
@@ -275,9 +274,10 @@ def test_failing_step_is_named_with_what_it_wrote(api: HttpApi) -> None:
 def test_jobs_are_listed_newest_first_in_pages(api: HttpApi) -> None:
     made = [api.succeed(script("FROM scratch", f"LABEL word={once()}")).id for _ in range(3)]
 
-    seen, before = [], None
+    seen: list[str] = []
+    before: str | None = None
     while len(seen) < 3:
-        query = {"limit": 1, "state": "succeeded", "kind": "build", **({"before": before} if before else {})}
+        query = {"limit": "1", "state": "succeeded", "kind": "build"} | ({"before": before} if before else {})
         page = api.http.get("/v1/jobs", params=query).json()
         seen += [job["id"] for job in page["jobs"]]
         before = page["next"]

@@ -13,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
-from shipway.models.event import StepStatus
 from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import HttpApi, user_steps
 
@@ -59,7 +58,8 @@ def cached_by_docker(dockerd: Dockerd, folder: Path, files: Mapping[str, bytes])
     ran = dockerd.docker("build", "--progress=plain", folder)
     assert ran.returncode == 0, ran.stderr
     names = dict(NAMED_BY_BUILDKIT.findall(ran.stdout + ran.stderr))
-    return sum(STEP.match(names[number]) is not None for number in set(CACHED_BY_BUILDKIT.findall(ran.stderr)))
+    cached = {names[number] for number in CACHED_BY_BUILDKIT.findall(ran.stdout + ran.stderr)}
+    return sum(STEP.match(name) is not None and "FROM" not in name for name in cached)
 
 
 def images(dockerd: Dockerd) -> set[str]:
@@ -79,17 +79,15 @@ def test_steps_and_hit_ratio_are_what_buildkit_reports(
     second = api.succeed(files)
     end = of_worker(stack)
 
-    assert [s.status for s in user_steps(first) if "FROM" not in s.name] == [StepStatus.EXECUTED] * 3
-    for result in ("executed", "cached"):
-        told = grown(start, middle, "shipway_steps_total", builder="buildkit", result=result)
-        assert told == sum(s.status == result for s in user_steps(first))
-    assert grown(middle, end, "shipway_steps_total", builder="buildkit", result="executed") == 0
-    cached = grown(middle, end, "shipway_steps_total", builder="buildkit", result="cached")
-    assert cached == cached_by_docker(dockerd, tmp_path, files) == 4
-    assert second.cache_hit_ratio == 1
+    def steps(before: Metrics, after: Metrics, result: str) -> float:
+        return grown(before, after, "shipway_steps_total", builder="buildkit", result=result)
+
+    assert (steps(start, middle, "executed"), steps(start, middle, "cached")) == (3, 0)
+    assert (steps(middle, end, "executed"), steps(middle, end, "cached")) == (0, 3)
+    assert cached_by_docker(dockerd, tmp_path, files) == 3
+    assert (first.cache_hit_ratio, second.cache_hit_ratio) == (0, 1)
     assert grown(start, end, "shipway_cache_hit_ratio_count", builder="buildkit") == 2
-    ratios = grown(start, end, "shipway_cache_hit_ratio_sum", builder="buildkit")
-    assert ratios == pytest.approx((first.cache_hit_ratio or 0) + 1)
+    assert grown(start, end, "shipway_cache_hit_ratio_sum", builder="buildkit") == 1
 
 
 def test_steps_that_ran_are_those_that_made_an_image_in_the_classic_builder(
@@ -107,7 +105,7 @@ def test_steps_that_ran_are_those_that_made_an_image_in_the_classic_builder(
     executed = {"builder": "classic", "result": "executed"}
     assert grown(start, middle, "shipway_steps_total", **executed) == len(three - none) == 3
     assert grown(middle, end, "shipway_steps_total", **executed) == len(still_three - three) == 0
-    assert grown(middle, end, "shipway_steps_total", builder="classic", result="cached") == 4
+    assert grown(middle, end, "shipway_steps_total", builder="classic", result="cached") == 3
     assert second.cache_hit_ratio == 1
 
 

@@ -73,7 +73,7 @@ def states(events: list[Event]) -> list[str]:
 def pool_of(stack: Stack) -> list[int]:
     """Ids of the processes that a worker runs its jobs in."""
     main = stack.workers[WORKER].child.pid
-    children = [Path(f"/proc/{main}/task/{task}/children").read_text() for task in os.listdir(f"/proc/{main}/task")]
+    children = [(task / "children").read_text() for task in Path(f"/proc/{main}/task").iterdir()]
     return [int(pid) for pid in " ".join(children).split()]
 
 

@@ -23,7 +23,7 @@ RESET = struct.pack("ii", 1, 0)
 class Mode(StrEnum):
     """What a link does with its bytes."""
 
-    PASS = "pass"  # noqa: S105  (no password)
+    PASS = "pass"
     CUT = "cut"
     FROZEN = "frozen"
     SLOW = "slow"

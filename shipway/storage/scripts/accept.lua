@@ -1,15 +1,19 @@
 -- Write the record of a new job, unless its idempotency key already made one.
 -- KEYS job events jobs queued credentials idempotency
--- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs field value …
+-- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs deadline_ms field value …
 local id, retention, resend = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Sent again after a lost answer: it is there already.
+if redis.call('EXISTS', KEYS[1]) == 1 then return '' end
+local now = now_ms()
+-- Redis hung, and whoever asked was told that nothing was accepted.
+if now > tonumber(ARGV[8]) then return redis.error_reply('LATE the request was given up') end
 if ARGV[4] ~= '' then
   local made = redis.call('GET', KEYS[6])
   if made then return made end
   redis.call('SET', KEYS[6], ARGV[4], 'EX', 86400)
 end
-local now = now_ms()
 redis.call('HSET', KEYS[1], 'id', id, 'state', 'queued', 'attempt', 0, 'losses', 0, 'events', 0,
-  'created', string.format('%.3f', now / 1000), unpack(ARGV, 8))
+  'created', string.format('%.3f', now / 1000), unpack(ARGV, 9))
 emit(KEYS[1], KEYS[2], now, 0, state_event('queued'))
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'EX', retention) end
 redis.call('ZADD', KEYS[3], now, id)

@@ -56,14 +56,16 @@ def shipway(environment: dict[str, str], tmp_path: Path) -> Shipway:
 def succeed(service: StandIn) -> None:
     base = Step(number=1, name="[1/3] FROM base", status=StepStatus.CACHED)
     copy = Step(number=2, name="[2/3] COPY . .", status=StepStatus.EXECUTED, started=1.0, completed=2.5)
+    run = Step(number=3, name="[3/3] RUN true", status=StepStatus.CACHED)
     pushed = {"reference": "r:5000/a:1", "digest": "sha256:" + "d" * 64}
     service.result = {
-        "steps": (base, copy),
+        "steps": (base, copy, run),
         "result": {"image_id": IMAGE, "pushed": [pushed]},
         "cache_hit_ratio": 0.5,
     }
     service.script(StateChanged(state="running", worker="w1"), StepChanged(step=base), StepChanged(step=copy))
-    service.script(LogChunk(step=2, text="hello\n"), Pushed.model_validate(pushed), StateChanged(state="succeeded"))
+    service.script(LogChunk(step=2, text="hello\n"), StepChanged(step=run))
+    service.script(Pushed.model_validate(pushed), StateChanged(state="succeeded"))
 
 
 def fail(service: StandIn) -> None:
@@ -101,7 +103,7 @@ def test_a_build_that_succeeds(shipway: Shipway, service: StandIn) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "#1 CACHED" in done.stderr
     assert "#2 DONE 1.5s" in done.stderr
-    assert "1/2 steps cached" in done.stderr
+    assert "1/2 steps cached" in done.stderr  # FROM is none of them: it runs nothing
     assert done.stderr.count(f"pushed r:5000/a:1 sha256:{'d' * 64}\n") == 1
     sent = service.builds[0][1]
     assert (sent["tags"], sent["push"], sent["labels"], sent["timeout"]) == (["r:5000/a:1"], True, {"x": "y"}, 300)
@@ -142,7 +144,7 @@ def test_files_for_scripts(shipway: Shipway, service: StandIn, tmp_path: Path) -
     assert (tmp_path / "iid").read_text() == IMAGE
     assert (meta["id"], meta["image_id"], meta["cache_hit_ratio"]) == (JOB, IMAGE, 0.5)
     assert meta["containerimage.digest"] == meta["digests"]["r:5000/a:1"] == "sha256:" + "d" * 64
-    assert [step["status"] for step in meta["steps"]] == ["cached", "executed"]
+    assert [step["status"] for step in meta["steps"]] == ["cached", "executed", "cached"]
 
 
 def test_a_failed_build_writes_no_image_id(shipway: Shipway, service: StandIn, tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_json_progress_is_one_event_a_line(shipway: Shipway, service: StandIn) -
     succeed(service)
     done = shipway("build", "context", "--progress", "json")
 
-    assert [Event.model_validate_json(line).seq for line in done.stderr.splitlines()] == [1, 2, 3, 4, 5, 6]
+    assert [Event.model_validate_json(line).seq for line in done.stderr.splitlines()] == list(range(1, 8))
 
 
 @pytest.mark.parametrize(

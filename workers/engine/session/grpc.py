@@ -43,6 +43,16 @@ def streaming(serve: Serve, request: type[Message], reply: type[Message]) -> Han
     return Handler(serve, Cardinality.STREAM_STREAM, request, reply)
 
 
+class _Successor(H2Protocol):
+    """Tells the protocol it took the transport from when that closes: aiohttp waits for it when its pool closes."""
+
+    predecessor: asyncio.BaseProtocol
+
+    def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[override]
+        super().connection_lost(exc)
+        self.predecessor.connection_lost(exc)
+
+
 class GrpcConnection:
     """Serves gRPC calls that come in over one connection, until it closes."""
 
@@ -55,7 +65,8 @@ class GrpcConnection:
         """Take over a transport; `received` are bytes that came before this moment."""
         # utf-8: old daemons put file names with other letters than ASCII into headers as they are
         speech = H2Configuration(client_side=False, header_encoding="utf-8", validate_inbound_headers=False)
-        protocol = H2Protocol(self._dispatcher, Configuration().__for_server__(), speech)
+        protocol = _Successor(self._dispatcher, Configuration().__for_server__(), speech)
+        protocol.predecessor = transport.get_protocol()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         if received:

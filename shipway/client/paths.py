@@ -1,0 +1,41 @@
+"""URL paths of the service's resources; a name must never become another path."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from shipway.exceptions import ClientError, InvalidRequest
+from shipway.models.reference import Reference
+from shipway.models.spec import IMAGE_ID
+
+
+def job_path(job_id: str) -> str:
+    """The URL path of a job; anything but an id must not become another path.
+
+    Raises:
+        ClientError: `job-id-invalid`.
+    """
+    if not job_id.isalnum() or not job_id.isascii():
+        raise ClientError(f"{job_id[:100]!r} is not a job id", slug="job-id-invalid", field="id")
+    return f"/v1/jobs/{job_id}"
+
+
+def image_path(image: str) -> str:
+    """The URL path of an image, by reference or by its id (`sha256:…`).
+
+    A tag is always there: an image called `history` is not the history of another one.
+
+    Raises:
+        InvalidRequest: `invalid-image-name`.
+    """
+    if not IMAGE_ID.fullmatch(image):
+        try:
+            image = str(Reference.parse(image))
+        except ValueError as fault:
+            raise InvalidRequest(str(fault), slug="invalid-image-name", field="image") from None
+    return f"/v1/images/{quote(image, safe='/:@')}"
+
+
+def worker_path(name: str) -> str:
+    """The URL path of a worker."""
+    return f"/v1/workers/{quote(name, safe='')}"

@@ -1,0 +1,114 @@
+"""Bytes on their way to the service and from it: counted, and taken for good only once they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from shipway.client.threads import iterate_in_thread
+from shipway.client.upload import CHUNK, Upload
+from shipway.exceptions import ClientError
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with the bytes moved so far and the bytes in all, if known."""
+
+
+async def counted(upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
+    """Yield what is to be sent, and tell how far it is."""
+    sent = 0
+    async with aclosing(iterate_in_thread(upload.chunks)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+            sent += len(chunk)
+            if on_progress is not None:
+                on_progress(sent, upload.total)
+
+
+def archive_upload(source: str | Path | BinaryIO) -> Upload:
+    """An archive to send as it is: a file, which may be sent again, or an open stream, which may not.
+
+    Raises:
+        ClientError: `archive-missing`.
+    """
+    if not isinstance(source, str | Path):
+        return Upload(lambda: _read(source), None, replayable=False)
+    path = Path(source)
+    try:
+        status = path.stat()
+        path.open("rb").close()
+    except OSError as fault:
+        raise ClientError(f"{path} can't be read: {fault.strerror}", slug="archive-missing", field="archive") from fault
+    regular = stat.S_ISREG(status.st_mode)
+    return Upload(lambda: _read_file(path), status.st_size if regular else None, replayable=regular)
+
+
+def _read_file(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        yield from _read(file)
+
+
+def _read(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` when the block ends well; else nothing of it stays.
+
+    What is no regular file (`/dev/null`, a named pipe) is written to as it is.
+
+    Raises:
+        ClientError: `output-unwritable`.
+    """
+    path = Path(os.path.realpath(path))
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as special:
+                yield special
+            return
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+            Path(partial).replace(path)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+    except OSError as fault:
+        raise ClientError(f"{path} can't be written: {fault.strerror}", slug="output-unwritable") from fault
+
+
+async def received(answer: httpx.Response, out: BinaryIO, on_progress: OnProgress | None) -> str:
+    """Write an answer's body as it comes; returns its digest, which is the one that the service told before.
+
+    Raises:
+        httpx.TransportError: the connection broke, or the body ended before its length.
+        ClientError: the bytes are not those that the service stored (`archive-damaged`), or can't be written.
+    """
+    digest, length = hashlib.sha256(), answer.headers.get("Content-Length")
+    took, total = 0, int(length) if length and length.isdecimal() else None
+    async for chunk in answer.aiter_raw():
+        try:
+            out.write(chunk)
+        except OSError as fault:
+            raise ClientError(f"the archive can't be written: {fault.strerror}", slug="output-unwritable") from fault
+        digest.update(chunk)
+        took += len(chunk)
+        if on_progress is not None:
+            on_progress(took, total)
+    found, told = f"sha256:{digest.hexdigest()}", answer.headers.get("Digest", "")
+    if (total is not None and took != total) or found != told:
+        raise ClientError(
+            f"the archive came as {took} bytes of {found}, but the service has {total} bytes of {told or 'no digest'}",
+            slug="archive-damaged",
+        )
+    return found
