@@ -39,6 +39,10 @@ test: setup engine28 ## run all tests on a real Redis, dockerd and registry; wha
 		echo "the same on Engine 28:"; SHIPWAY_TEST_ENGINE=28 $(PYTEST) tests/integration; \
 	else echo "NOT run on Engine 28: it could not be fetched"; fi
 
+.PHONY: chaos
+chaos: setup ## faults on the real stack: processes killed and stopped, links cut
+	@$(PYTEST) tests/chaos
+
 .PHONY: bench
 bench: setup ## measure against docker itself, in one run, as ratios
 	@$(PYTHON) -m bench
