@@ -15,6 +15,7 @@ from bench.report import Machine, Row, table, write
 from deploy.local import base_image
 from deploy.local.engine import engine
 from deploy.local.processes import PartError
+from deploy.local.signals import Stopped, raise_on_signals
 from deploy.local.stack import Plan, Stack
 
 SUITES: dict[str, Callable[[Lab], Iterator[Row]]] = {
@@ -32,9 +33,12 @@ def main() -> int:
     wanted = _arguments()
     names = wanted.names or list(SUITES)
     rounds = wanted.rounds or (QUICK_ROUNDS if wanted.quick else ROUNDS)
+    raise_on_signals()
     try:
         with tempfile.TemporaryDirectory(prefix="shipway-bench-") as folder:
             machine, rows = _measured(Path(folder), names, rounds, quick=wanted.quick)
+    except Stopped:
+        return 1
     except PartError as error:
         say(f"bench: {error}")
         return 1

@@ -59,7 +59,7 @@ def _celery(redis: Redis, lab: Lab) -> float:
 
 
 def _answer(redis: Redis) -> float:
-    answer = redis.blpop([celery_floor.ANSWERS], timeout=10)
+    answer = redis.blpop([celery_floor.ANSWERS], timeout=60)
     if not isinstance(answer, list | tuple):
         raise PartError("the bare Celery worker does not answer")
     return float(answer[1])
@@ -76,7 +76,7 @@ def _floor(lab: Lab) -> Iterator[Redis]:
     ]
     env = {**os.environ, celery_floor.URL: url}
     child = Child("celery", command, log=lab.folder / "celery.log", env=env, cwd=REPOSITORY)
-    with Redis.from_url(url, decode_responses=True) as redis:
+    with Redis.from_url(url, decode_responses=True, socket_timeout=90) as redis:
         child.start(lambda: True)
         try:
             celery_floor.send(url)

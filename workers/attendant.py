@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable
-from contextlib import suppress
 
 import structlog
 from redis.asyncio import Redis
@@ -46,24 +45,31 @@ class Attendant:
         self._intake = intake
         self._problem = "has not looked at its daemon yet"
         self._drained = False
+        self._without_redis = False
 
     def why_not(self) -> str:
         """Why this worker takes no jobs; '' if it does."""
         if shutdown.stopping():
             return "stopping"
-        return "drained" if self._drained else self._problem
+        if self._drained:
+            return "drained"
+        return self._problem or ("Redis does not answer" if self._without_redis else "")
 
     async def run(self) -> None:
         """Look after everything until the process ends."""
         redis = connect(self._settings.redis_url)
         jobs, workers = JobStore(redis, self._settings), WorkerRegistry(redis)
         blobs = BlobStore(self._settings.store_url, redis)
-        reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, Queue(self._settings.redis_url))
-        reaping = asyncio.create_task(reaper.run())
-        while not reaping.done():
-            await self._round(redis, jobs, workers)
-            await asyncio.sleep(HEARTBEAT)
-        reaping.result()
+        queue = Queue(self._settings.redis_url)
+        reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(reaper.run())
+            while True:
+                try:
+                    await self._round(redis, jobs, workers)
+                except Exception:  # a worker that no longer looks after itself would take jobs unseen
+                    log.exception("the attendant stumbled")
+                await asyncio.sleep(HEARTBEAT)
 
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None
@@ -74,10 +80,13 @@ class Attendant:
                 await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
                 await _reaching_redis(sweep(engine, jobs, self._settings.worker_name))
         except (ShipwayError, TimeoutError) as fault:
-            self._problem = f"the Docker daemon does not answer: {fault}"
+            if daemon is None:
+                self._problem = f"the Docker daemon does not answer: {fault}"
+            log.warning("can't look after the daemon", fault=repr(fault))
         metrics.DAEMON_UP.set(daemon is not None)
-        await _reaching_redis(self._announce(redis, workers, daemon))
-        self._intake.set(wanted=not self.why_not())
+        self._without_redis = not await _reaching_redis(self._announce(redis, workers, daemon))
+        # Celery finds its own way back to Redis.
+        self._intake.set(wanted=not (self._drained or self._problem or shutdown.stopping()))
 
     def _disk_problem(self, path: str) -> str:
         try:
@@ -110,6 +119,11 @@ class Attendant:
         )
 
 
-async def _reaching_redis(call: Awaitable[None]) -> None:
-    with suppress(RedisError, OSError):
-        await call
+async def _reaching_redis(call: Awaitable[None]) -> bool:
+    """Make a call that matters little; tell whether it was answered in time."""
+    try:
+        async with asyncio.timeout(HEARTBEAT):
+            await call
+    except (RedisError, OSError):
+        return False
+    return True

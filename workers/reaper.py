@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +15,8 @@ from redis.exceptions import RedisError
 
 from shipway.exceptions import ShipwayError
 from shipway.models.error import Problem
+from shipway.models.job import Job
+from shipway.models.worker import WorkerState
 from shipway.queue import Queue
 from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore
@@ -24,8 +27,12 @@ log = structlog.get_logger(__name__)
 
 ROUND = 1.0
 """Seconds between two rounds."""
+LIMIT = 20.0
+"""Seconds that one round may take."""
 LEAD = 5.0
 """Seconds that one worker stays the reaper unless it renews."""
+RETURNING = 0.5
+"""Part of a lease that the others get, after Redis was away, to renew theirs or hand back: none of them is dead."""
 LOST = Problem(
     slug="worker-lost",
     message="the worker that ran this job stopped answering",
@@ -48,27 +55,42 @@ class Reaper:
     workers: WorkerRegistry
     blobs: BlobStore
     queue: Queue
+    lease: float
 
     async def run(self) -> None:
         """Go round for ever; a round that fails is tried again."""
+        patient_until = 0.0
         while True:
             try:
-                if await self.workers.lead(self.name, LEAD):
-                    await self.reap()
+                async with asyncio.timeout(LIMIT):
+                    if await self.workers.lead(self.name, LEAD):
+                        await self.reap(take_back=time.monotonic() > patient_until)
             except (RedisError, OSError, ShipwayError) as fault:
                 log.warning("the reaper can't do its round", fault=repr(fault))
+                patient_until = time.monotonic() + ROUND + RETURNING * self.lease
+            except Exception:
+                log.exception("the reaper stumbled")
             await asyncio.sleep(ROUND)
 
-    async def reap(self) -> None:
+    async def reap(self, *, take_back: bool = True) -> None:
         """One round."""
         overdue = await self.jobs.overdue()
-        for job_id in overdue.lost:
-            state = await self.jobs.expire(job_id, LOST, backoff(1))
-            if state:
-                metrics.LEASES_LOST.inc()
-                log.warning("took back a job whose worker went silent", job=job_id, state=state)
+        for job_id in overdue.lost if take_back else ():
+            await self._take_back(job_id)
+        alive = {worker.name for worker in await self.workers.all() if worker.state is WorkerState.READY}
         for job_id in overdue.to_send:
             job = await self.jobs.get(job_id)
-            if job is not None and await self.queue.enqueue(job):
+            if job is not None and await self.queue.enqueue(job, worker=_resumes_on(job, alive)):
                 metrics.RESENT.inc()
         await self.blobs.expire()
+
+    async def _take_back(self, job_id: str) -> None:
+        delay = backoff(await self.jobs.losses(job_id) + 1)
+        if state := await self.jobs.expire(job_id, LOST, delay):
+            metrics.LEASES_LOST.inc()
+            log.warning("took back a job whose worker went silent", job=job_id, state=state)
+
+
+def _resumes_on(job: Job, alive: set[str]) -> str | None:
+    """The worker whose daemon has the image that an earlier attempt built, so that only the push is left to do."""
+    return job.result.built_on if job.result.image_id and job.result.built_on in alive else None

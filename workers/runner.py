@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -25,6 +26,11 @@ from workers.work import work_for
 
 log = structlog.get_logger(__name__)
 
+TELLING = 3.0
+"""Seconds that telling which images there are may hold up the end of a job."""
+
+STOPPING = 15.0
+"""Seconds that work gets to stop its daemon before it is told again."""
 REMIND = 3.0
 """Seconds after which the message of a job that this worker can't take is sent again."""
 CLAIMING = 30.0
@@ -52,6 +58,17 @@ async def _remind(parts: Parts, job_id: str, delay: float) -> None:
     """Have the message sent again soon; should that fail, it is sent again later."""
     with suppress(RedisError, OSError):
         await parts.jobs.remind(job_id, delay)
+
+
+async def _ended(task: asyncio.Task[Any], patience: float = 1.0) -> None:
+    """End a task and wait until it has.
+
+    A cancellation can get lost where a library turns it into a timeout of its own (seen once in some thousand builds,
+    on a busy machine: the keeper went on renewing the lease of a job that was done). So it is repeated.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=patience)
 
 
 class _Attempt:
@@ -96,9 +113,7 @@ class _Attempt:
         )
         tasks = (work, writing, watching)
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(_ended(work, STOPPING), _ended(writing), _ended(watching))
         if not work.cancelled():
             return work.exception()
         if not writing.cancelled():
@@ -112,6 +127,8 @@ class _Attempt:
         if isinstance(end, Stop):
             return await self._stopped(end)
         if end is None:
+            # Before anyone hears of success: a push or a save that follows at once must find the image.
+            await self._tell_images()
             return await self._finish(JobState.SUCCEEDED)
         problem = self._problem(end)
         if problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts:
@@ -141,10 +158,17 @@ class _Attempt:
         )
         return Problem.of(fault)
 
+    async def _tell_images(self) -> None:
+        try:
+            async with asyncio.timeout(TELLING):
+                await self._parts.inventory.refresh()
+        except (ShipwayError, RedisError, OSError) as fault:
+            self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))
+
     async def _tidy(self) -> None:
         """What can be done later as well, and must not change how the attempt ended."""
+        await self._tell_images()
         try:
-            await self._parts.inventory.refresh()
             job = await self._parts.jobs.get(self._job.id)
             if job is not None and job.state.final:
                 await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)

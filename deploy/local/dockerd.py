@@ -79,6 +79,7 @@ class Dockerd:
             self._write_configuration()
             if self.name not in bridge.names():
                 bridge.create(self.name)
+        leftovers.end_containerd(self.run_folder / "exec")
         try:
             self.child.start(self.api.ping, limit=60)
         except BaseException:
@@ -87,6 +88,8 @@ class Dockerd:
 
     def stop(self) -> None:
         """Stop it and remove everything it put on the host but its data root."""
+        if self.child.alive:
+            self.api.kill_containers()  # or dockerd gives each of them 10 s to heed SIGTERM
         self.child.stop(grace=20)
         _tidy(self.name, self.data_root)
 

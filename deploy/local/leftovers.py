@@ -29,6 +29,24 @@ def clear(cgroup: str, *folders: Path) -> None:
             folder.rmdir()
 
 
+def end_containerd(exec_root: Path) -> None:
+    """End the containerd that a killed dockerd had, so that the next dockerd starts its own.
+
+    The kernel kills it as its parent dies, but not at once, and a dead one may stay a zombie; a dockerd that finds
+    its process id in use takes it for alive, waits for its socket and gives up.
+    """
+    note = exec_root / "containerd" / "containerd.pid"
+    try:
+        pid = int(note.read_text())
+    except (OSError, ValueError):
+        return
+    if _belongs(pid, (exec_root,)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not _belongs(pid, (exec_root,)), limit=10)
+    note.unlink(missing_ok=True)
+
+
 def _kill(cgroup: str, folders: tuple[Path, ...]) -> bool:
     """SIGKILL everything found; answer whether anything was."""
     found = {pid for pid in _pids() if _belongs(pid, folders)} | set(_members(cgroup))

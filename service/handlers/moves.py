@@ -47,7 +47,7 @@ async def save(body: SaveRequest, process: OnProcess, project: OfProject, key: I
 
 @router.post("/exports", status_code=202, summary="Write a filesystem to an archive")
 async def export(body: ExportRequest, process: OnProcess, project: OfProject, key: IdempotencyKey = None) -> Job:
-    return await submit(process, project, body.spec, Credentials(), key)
+    return await submit(process, project, body.spec, body.credentials, key)
 
 
 @router.post("/pushes", status_code=202, summary="Push an image that a worker has")

@@ -6,6 +6,7 @@ from service.logic import fleet
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound
 from shipway.models.spec import (
+    IMAGE_ID,
     BuildSpec,
     CommitSpec,
     ExportSpec,
@@ -29,6 +30,7 @@ async def checked(process: Process, project: str, spec: Spec) -> Spec:
         InvalidRequest: it asks to push without a tag.
     """
     check_push(spec)
+    check_supported(spec)
     await _check_contexts(process, project, spec)
     await _check_artifact(process, project, spec)
     worker = await _worker(process, spec)
@@ -39,6 +41,20 @@ def check_push(spec: Spec) -> None:
     """Raise InvalidRequest (`push-without-tag`) when a spec asks to push an image that gets no name."""
     if isinstance(spec, BuildSpec | CommitSpec | ImportSpec) and spec.push and not spec.tags:
         raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
+
+
+def check_supported(spec: Spec) -> None:
+    """Raise InvalidRequest (`build-contexts-unsupported`) for what Docker's build call has no words for.
+
+    `docker build --build-context` speaks to BuildKit past that call; see docs/docker-to-shipway.md.
+    """
+    if isinstance(spec, BuildSpec) and spec.build_contexts:
+        raise InvalidRequest(
+            "further contexts (--build-context) can't be given to a Docker daemon's build call; copy the files into "
+            "the context, or name the image in COPY --from",
+            slug="build-contexts-unsupported",
+            field="build_contexts",
+        )
 
 
 async def _check_contexts(process: Process, project: str, spec: Spec) -> None:
@@ -66,7 +82,17 @@ async def _worker(process: Process, spec: Spec) -> str | None:
     if isinstance(spec, PushSpec | InspectSpec | TagSpec):
         return await fleet.worker_with(process, [spec.image], spec.worker)
     if isinstance(spec, ExportSpec | CommitSpec) and spec.image is not None:
-        return await fleet.worker_with(process, [spec.image], spec.worker)
+        return await _worker_for(process, spec.image, spec.worker)
     if spec.worker is not None:
         await fleet.require_worker(process, spec.worker)
     return spec.worker
+
+
+async def _worker_for(process: Process, image: str, worker: str | None) -> str | None:
+    """The worker that has an image to start a container from; any, which pulls it first, when none has it yet."""
+    try:
+        return await fleet.worker_with(process, [image], worker)
+    except NotFound as fault:
+        if fault.slug != "image-unknown" or IMAGE_ID.fullmatch(image):
+            raise
+        return None

@@ -70,7 +70,7 @@ async def worker_with(process: Process, wanted: Sequence[str], worker: str | Non
         return worker
     having: dict[str, set[str]] = {}
     for image in await images(process):
-        for name in (image.id, *image.tags):
+        for name in (image.id, *image.tags, *image.digests):
             having.setdefault(name, set()).add(image.worker)
     gone = [image for image in wanted if image not in having]
     if gone:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipway import __version__
-from shipway.cli import arguments
+from shipway.cli import arguments, image_commands, move_commands
+from shipway.cli.parameters import Detach, Json, Priority, Progress, ProgressChoice, Timeout, Worker, limit
 from shipway.cli.text import safe_lines
 from shipway.exceptions import ShipwayError
 
@@ -37,14 +38,6 @@ app = typer.Typer(
 )
 
 
-class ProgressChoice(StrEnum):
-    """How a build is shown."""
-
-    AUTO = "auto"
-    PLAIN = "plain"
-    JSON = "json"
-
-
 class BuilderChoice(StrEnum):
     """Which of the daemon's builders is used."""
 
@@ -53,7 +46,6 @@ class BuilderChoice(StrEnum):
 
 
 JobId = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Id of the job.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the API gives it.")]
 
 
 @app.callback()
@@ -70,7 +62,9 @@ def options(
 @app.command()
 def build(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="[PATH|-]", help="Directory, or - for a tar or a Dockerfile.")] = ".",
+    path: Annotated[
+        str, typer.Argument(metavar="PATH|URL|-", help="Directory, URL, or - for a tar or a Dockerfile.")
+    ] = ".",
     tags: Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="NAME", help="Name for the image.")] = None,
     file: Annotated[
         str | None, typer.Option("--file", "-f", metavar="FILE", help="Dockerfile, or - for standard input.")
@@ -90,14 +84,16 @@ def build(
     cache_from: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Image to take cached steps from.")
     ] = None,
-    builder: Annotated[BuilderChoice, typer.Option(help="Builder of the daemon.")] = BuilderChoice.BUILDKIT,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Limit for the job: 90, 90s, 15m or 2h.")
+    build_context: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=SOURCE", help="Further context; refused, see docs.")
     ] = None,
-    priority: Annotated[int | None, typer.Option(min=0, max=9, help="0 is served first, 9 last.")] = None,
-    progress: Annotated[ProgressChoice, typer.Option(help="How to show the build.")] = ProgressChoice.AUTO,
+    builder: Annotated[BuilderChoice, typer.Option(help="Builder of the daemon.")] = BuilderChoice.BUILDKIT,
+    worker: Worker = None,
+    timeout: Timeout = None,
+    priority: Priority = None,
+    progress: Progress = ProgressChoice.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the image's id.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the job's id and leave it to run.")] = False,
+    detach: Detach = False,
     iidfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the image's id here.")] = None,
     metadata_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what came of it here, as JSON.")
@@ -106,8 +102,6 @@ def build(
     """Build an image, here or from standard input, and maybe push it."""
     if detach and (iidfile or metadata_file or quiet):
         raise typer.BadParameter("with --detach there is no image yet for --iidfile, --metadata-file or --quiet")
-    if arguments.is_remote(path):
-        raise typer.BadParameter("contexts by URL are not supported yet; clone it and give the directory")
     try:
         wanted: BuildKeywords = {
             "tags": tags or [],
@@ -123,17 +117,24 @@ def build(
             "cache_from": arguments.cache_from(cache_from or []),
             "builder": builder.value,
             "secrets": arguments.secrets(secret or []),
+            "worker": worker,
         }
-        if timeout is not None:
-            wanted["timeout"] = arguments.duration(timeout)
-        if priority is not None:
-            wanted["priority"] = priority
+        limit(wanted, timeout, priority)
+        if build_context:
+            wanted["build_contexts"] = arguments.build_contexts(build_context)
     except arguments.ArgumentError as fault:
         raise typer.BadParameter(str(fault)) from None
     from shipway.cli.building import BuildCommand, run_build
+    from shipway.cli.session import Manner
 
-    command = BuildCommand(path, wanted, file, progress.value, quiet, detach, iidfile, metadata_file, url=context.obj)
+    manner = Manner(context.obj, progress.value, quiet, detach)
+    command = BuildCommand(path, wanted, file, manner, iidfile, metadata_file)
     raise typer.Exit(run_build(command))
+
+
+# A group without a name: its commands are this one's own.
+app.add_typer(move_commands.app)
+app.add_typer(image_commands.app)
 
 
 @app.command()

@@ -10,7 +10,9 @@ from pathlib import Path
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|github\.com/")
+
+
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?:(?P<unit>[kmgt])?i?b?)")
 
 
 class ArgumentError(ValueError):
@@ -57,6 +59,34 @@ def secrets(given: Iterable[str], environment: Mapping[str, str] = os.environ) -
     return found
 
 
+def build_contexts(given: Iterable[str]) -> dict[str, str]:
+    """`--build-context NAME=SOURCE`."""
+    return dict(_pair(text, "=", f"--build-context {text!r}: expected NAME=SOURCE") for text in given)
+
+
+def copies(given: Iterable[str]) -> list[tuple[str, str]]:
+    """`--copy SRC:DST`; only the last colon counts, a path in a container rarely has one."""
+    return [_pair(text, ":", f"--copy {text!r}: expected SRC:DST") for text in given]
+
+
+def workers(text: str) -> str | list[str]:
+    """`--workers any|all|NAME,…`."""
+    if text in ("any", "all"):
+        return text
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ArgumentError(f"--workers {text!r}: expected any, all, or names with commas between them")
+    return names
+
+
+def size(text: str) -> int:
+    """`10GB`, `512m` or bytes, as Docker reads them: units are powers of 1024."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None:
+        raise ArgumentError(f"{text!r} is no size: expected bytes, or a number with k, m, g or t")
+    return int(float(match["number"]) * 1024 ** " kmgt".index(match["unit"] or " "))
+
+
 def cache_from(given: Iterable[str]) -> list[str]:
     """`--cache-from REFERENCE`, or `type=registry,ref=REFERENCE`."""
     found: list[str] = []
@@ -79,9 +109,11 @@ def duration(text: str) -> float:
     return float(match["number"]) * _UNITS[match["unit"]]
 
 
-def is_remote(path: str) -> bool:
-    """Whether a context is a URL rather than a local directory, as Docker tells them apart."""
-    return _REMOTE.match(path) is not None and not Path(path).exists()
+def _pair(text: str, mark: str, complaint: str) -> tuple[str, str]:
+    left, _, right = text.rpartition(mark) if mark == ":" else text.partition(mark)
+    if not left or not right:
+        raise ArgumentError(complaint)
+    return left, right
 
 
 def _fields(text: str, option: str) -> dict[str, str]:

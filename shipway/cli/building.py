@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
-from shipway.cli.display import Display, JsonDisplay, SilentDisplay
-from shipway.cli.failure import DockerfileText, failure_report
-from shipway.cli.interruption import Interrupted, Interruption
-from shipway.cli.live import LiveDisplay
-from shipway.cli.plain import PlainDisplay
+from shipway.cli.failure import DockerfileText
+from shipway.cli.session import Manner, Session, run_session
+from shipway.cli.standard import STANDARD_INPUT, standard_input
 from shipway.cli.summary import summary_lines, write_files
-from shipway.client import AsyncClient
 from shipway.client.dockerfile import images
-from shipway.client.logins import registry_logins
 from shipway.client.options import BuildKeywords, check_options
 from shipway.client.threads import call_in_thread
 from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, prepare
-from shipway.exceptions import ClientError, ShipwayError
-from shipway.models.job import Job, JobState
-from shipway.models.reference import Reference
-
-STANDARD_INPUT = "-"
+from shipway.context.url import is_remote
+from shipway.exceptions import ClientError
+from shipway.models.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +28,9 @@ class BuildCommand:
     path: str
     options: BuildKeywords
     file: str | None = None
-    progress: str = "auto"
-    quiet: bool = False
-    detach: bool = False
+    manner: Manner = field(default_factory=Manner)
     iidfile: Path | None = None
     metadata_file: Path | None = None
-    url: str | None = field(default=None)
 
 
 def run_build(command: BuildCommand) -> int:
@@ -51,48 +39,35 @@ def run_build(command: BuildCommand) -> int:
     Raises:
         ShipwayError: the build could not be started or followed.
     """
-    return asyncio.run(_build(command))
-
-
-async def _build(command: BuildCommand) -> int:
-    async with AsyncClient(command.url) as client:
-        with Interruption() as interruption:
-            display = _display(command)
-            try:
-                return await _Build(command, client, display, interruption).run()
-            except (Interrupted, asyncio.CancelledError):
-                return interruption.exit_code
-            finally:
-                display.close()
+    return run_session(command.manner, lambda session: _Build(command, session).run())
 
 
 class _Build:
-    def __init__(
-        self, command: BuildCommand, client: AsyncClient, display: Display, interruption: Interruption
-    ) -> None:
+    def __init__(self, command: BuildCommand, session: Session) -> None:
         self._command = command
-        self._client = client
-        self._display = display
-        self._interruption = interruption
+        self._session = session
 
     async def run(self) -> int:
-        check_options(self._command.options)
-        local = await self._interruption.unless_asked(call_in_thread(self._prepare))
-        options = self._command.options
-        logins = await self._interruption.unless_asked(call_in_thread(lambda: self._with_logins(options, local)))
-        request = await self._interruption.unless_asked(
-            self._client.upload_for_build(local, on_progress=self._display.uploading, **logins)
+        session, options = self._session, self._command.options
+        check_options(options)
+        if is_remote(self._command.path):
+            return await self._submit(self._command.path, self._remote_dockerfile(), None)
+        local = await session.unless_asked(call_in_thread(self._prepare))
+        return await self._submit(local, None, local)
+
+    async def _submit(
+        self, context: LocalContext | str, dockerfile: Dockerfile | None, local: LocalContext | None
+    ) -> int:
+        session = self._session
+        options = await self._with_logins(self._command.options, local)
+        request = await session.unless_asked(
+            session.client.upload_for_build(
+                context, dockerfile=dockerfile, on_progress=session.display.uploading, **options
+            )
         )
         # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
-        job = await self._client.submit(request)
-        if self._command.detach and self._interruption.signal is None:
-            self._display.close()
-            typer.echo(job.id)
-            return 0
-        self._display.accepted(job)
-        job = await self._follow(job)
-        self._display.close()
-        return self._report(job, _dockerfile_text(self._command, local))
+        job = await session.client.submit(request)
+        return await session.settle(job, self._report, _dockerfile_text(self._command, local))
 
     def _prepare(self) -> LocalContext:
         path, file = self._command.path, self._command.file
@@ -106,64 +81,35 @@ class _Build:
             dockerfile = file if path == STANDARD_INPUT else Path(file).absolute()
         if path != STANDARD_INPUT:
             return prepare(path, dockerfile)
-        # Unbuffered: a buffer's lock, held by a thread that waits for input, would stop the interpreter's end.
-        return prepare(open(0, "rb", buffering=0, closefd=False), dockerfile)
+        return prepare(standard_input(), dockerfile)
 
-    def _with_logins(self, options: BuildKeywords, local: LocalContext) -> BuildKeywords:
-        """Add logins for the registries this build speaks to, and for no others."""
+    def _remote_dockerfile(self) -> Dockerfile | None:
+        """For a URL -f is a path inside what is there, as with docker; `-` sends one from here."""
+        if self._command.file == STANDARD_INPUT:
+            return DockerfileSource(sys.stdin.buffer.read())
+        return self._command.file
+
+    async def _with_logins(self, options: BuildKeywords, local: LocalContext | None) -> BuildKeywords:
+        """Add logins for the registries this build speaks to, and for no others.
+
+        The Dockerfile inside a tar or at a URL is not known here: the base images it names need a public registry.
+        """
         names = [*(options.get("tags", ()) if options.get("push") else ()), *options.get("cache_from", ())]
-        references = {Reference.parse(name) for name in names}
-        if local.text is not None:
-            references |= images(local.text.decode(errors="replace"), options.get("build_args", {}))
-        hosts = {reference.domain for reference in references}
-        return {**options, "registries": registry_logins(hosts, warn=self._display.notice)}
+        if local is not None and local.text is not None:
+            references = images(local.text.decode(errors="replace"), options.get("build_args", {}))
+            names += [str(reference) for reference in references]
+        return {**options, "registries": await self._session.logins(names)}
 
-    async def _follow(self, job: Job) -> Job:
-        canceller = asyncio.create_task(self._cancel_when_asked(job.id))
-        try:
-            async with aclosing(self._client.events(job.id)) as events:
-                async for event in events:
-                    self._display.event(event)
-            return await self._client.job(job.id)
-        except ShipwayError as fault:
-            fault.message += f"\njob {job.id} may still be running: `shipway logs -f {job.id}` follows it"
-            raise
-        finally:
-            canceller.cancel()
-
-    async def _cancel_when_asked(self, job_id: str) -> None:
-        await self._interruption.asked.wait()
-        self._display.notice(f"cancelling job {job_id} (again to leave at once)")
-        try:
-            await self._client.cancel(job_id)
-        except ShipwayError as fault:
-            self._display.notice(f"job {job_id} could not be cancelled: {fault.message}")
-
-    def _report(self, job: Job, dockerfile: DockerfileText | None) -> int:
-        if job.state is not JobState.SUCCEEDED:
-            typer.echo(failure_report(job, self._display.trace, dockerfile), err=True)
-            return self._interruption.exit_code if self._interruption.signal is not None else 1
+    def _report(self, job: Job) -> None:
         write_files(job, self._command.iidfile, self._command.metadata_file)
-        if self._command.quiet:
+        if self._command.manner.quiet:
             typer.echo(job.result.image_id)
-        elif self._command.progress != "json":
+        elif self._command.manner.progress != "json":
             typer.echo("\n".join(summary_lines(job)), err=True)
-        return self._interruption.exit_code if self._interruption.signal is not None else 0
 
 
-def _display(command: BuildCommand) -> Display:
-    if command.quiet:
-        return SilentDisplay(sys.stderr)
-    if command.progress == "json":
-        return JsonDisplay(sys.stderr)
-    console = Console(stderr=True)
-    if command.progress == "auto" and console.is_terminal and not console.is_dumb_terminal:
-        return LiveDisplay(console)
-    return PlainDisplay(sys.stderr)
-
-
-def _dockerfile_text(command: BuildCommand, local: LocalContext) -> DockerfileText | None:
-    if local.text is None:
+def _dockerfile_text(command: BuildCommand, local: LocalContext | None) -> DockerfileText | None:
+    if local is None or local.text is None:
         return None
     name = command.file if command.file not in (None, STANDARD_INPUT) else local.dockerfile
     return DockerfileText(name or local.dockerfile, local.text.decode(errors="replace"))

@@ -17,6 +17,9 @@ class Display(Protocol):
     def uploading(self, sent: int, total: int | None) -> None:
         """So many bytes of the context are sent, of so many if known."""
 
+    def downloading(self, taken: int, total: int | None) -> None:
+        """So many bytes of the result have arrived, of so many if known."""
+
     def accepted(self, job: Job) -> None:
         """The service took the job."""
 
@@ -38,6 +41,9 @@ class SilentDisplay:
         self._out = out
 
     def uploading(self, sent: int, total: int | None) -> None:
+        """Show nothing."""
+
+    def downloading(self, taken: int, total: int | None) -> None:
         """Show nothing."""
 
     def accepted(self, job: Job) -> None:

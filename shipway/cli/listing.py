@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -11,13 +10,12 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from shipway.cli.interruption import Interrupted, Interruption
 from shipway.cli.plain import PlainDisplay
 from shipway.cli.summary import names_of, pushed_lines, summary_lines
+from shipway.cli.tables import console, print_json, table
 from shipway.cli.text import one_line, safe_lines, seconds
 from shipway.client import AsyncClient
 from shipway.client.paths import job_path
@@ -26,8 +24,6 @@ from shipway.models.worker import Worker
 
 T = TypeVar("T")
 
-_WIDE = 240
-"""Columns of a table that goes to a file or a pipe: nothing is cut off there."""
 _STATE_STYLES = {
     JobState.QUEUED: "yellow",
     JobState.RUNNING: "blue",
@@ -44,39 +40,39 @@ def list_jobs(url: str | None, *, all_states: bool, limit: int, as_json: bool) -
     async def pages(client: AsyncClient) -> list[dict[str, Any]]:
         return [await client.get_json("/v1/jobs", limit=limit, state=state) for state in states]
 
-    found = [job for page in _with_client(url, pages) for job in page["jobs"]]
+    found = [job for page in with_client(url, pages) for job in page["jobs"]]
     found.sort(key=lambda job: float(job["timings"]["created"]), reverse=True)
     if as_json:
-        _print_json({"jobs": found[:limit]})
+        print_json({"jobs": found[:limit]})
         return 0
-    table = _table("JOB", "STATE", "AGE", "TIME", "WORKER", "NAMES")
+    listed = table("JOB", "STATE", "AGE", "TIME", "WORKER", "NAMES")
     for job in [Job.model_validate(raw) for raw in found[:limit]]:
-        table.add_row(*_job_row(job, time.time()))
-    _console().print(table)
+        listed.add_row(*_job_row(job, time.time()))
+    console().print(listed)
     return 0
 
 
 def show_job(url: str | None, job_id: str, *, as_json: bool) -> int:
     """Print one job."""
-    raw = _with_client(url, lambda client: client.get_json(job_path(job_id)))
+    raw = with_client(url, lambda client: client.get_json(job_path(job_id)))
     if as_json:
-        _print_json(raw)
+        print_json(raw)
         return 0
-    console = _console()
+    out = console()
     for line in _job_lines(Job.model_validate(raw)):
-        console.print(line, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     return 0
 
 
 def list_workers(url: str | None, *, as_json: bool) -> int:
     """Print the workers."""
-    raw = _with_client(url, lambda client: client.get_json("/v1/workers"))
+    raw = with_client(url, lambda client: client.get_json("/v1/workers"))
     if as_json:
-        _print_json(raw)
+        print_json(raw)
         return 0
-    table = _table("WORKER", "STATE", "RUNNING", "PLATFORM", "ENGINE", "SEEN")
+    listed = table("WORKER", "STATE", "RUNNING", "PLATFORM", "ENGINE", "SEEN")
     for worker in [Worker.model_validate(each) for each in raw["workers"]]:
-        table.add_row(
+        listed.add_row(
             one_line(worker.name),
             worker.state + (f": {one_line(worker.problem)}" if worker.problem else ""),
             f"{worker.running}/{worker.capacity}",
@@ -84,13 +80,13 @@ def list_workers(url: str | None, *, as_json: bool) -> int:
             one_line(worker.daemon_version or "?"),
             f"{seconds(max(0.0, time.time() - worker.last_seen))} ago",
         )
-    _console().print(table)
+    console().print(listed)
     return 0
 
 
 def cancel_job(url: str | None, job_id: str) -> int:
     """Ask for a job's end; says so if it had ended before."""
-    job = _with_client(url, lambda client: client.cancel(job_id))
+    job = with_client(url, lambda client: client.cancel(job_id))
     if job.state.final and job.state is not JobState.CANCELLED:
         typer.echo(f"job {job.id} had already {job.state}", err=True)
         return 1
@@ -102,7 +98,7 @@ def show_log(url: str | None, job_id: str, *, follow: bool) -> int:
     """Print a job's log so far, or follow it to its end."""
     if follow:
         return asyncio.run(_follow(url, job_id))
-    text = _with_client(url, lambda client: client.log(job_id))
+    text = with_client(url, lambda client: client.log(job_id))
     # For a pipe the bytes as they are; a terminal must not be steered by what a build prints.
     sys.stdout.write(safe_lines(text) if sys.stdout.isatty() else text)
     return 0
@@ -130,24 +126,14 @@ async def _follow(url: str | None, job_id: str) -> int:
                 return interruption.exit_code
 
 
-def _with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+def with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+    """Ask the service something, and hang up."""
+
     async def asking() -> T:
         async with AsyncClient(url) as client:
             return await ask(client)
 
     return asyncio.run(asking())
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column != "NAMES", overflow="fold")
-    return table
 
 
 def _job_row(job: Job, now: float) -> tuple[str | Text, ...]:
@@ -184,7 +170,3 @@ def _job_lines(job: Job) -> list[Text]:
     if job.error:
         lines.append(Text(f"error: {safe_lines(job.error.message)} ({job.error.slug})", "red"))
     return lines
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

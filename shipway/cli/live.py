@@ -32,22 +32,23 @@ _LOOKS = {
 class LiveDisplay:
     """Draws on a terminal until closed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, sending: str = "context") -> None:
         self.trace = Trace()
         self._console = console
+        self._sending = sending
         self._state = ""
         self._begun: dict[tuple[int, int], float] = {}
         self._ended: dict[tuple[int, int], StepStatus] = {}
         self._pushes: dict[str, Transfer] = {}
         self._upload = Progress(
-            TextColumn("sending context"),
+            TextColumn("{task.description}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
             console=console,
         )
-        self._bar = self._upload.add_task("", total=None, visible=False)
+        self._bar = self._upload.add_task(f"sending {sending}", total=None, visible=False)
         self._live = Live(
             _Moving(self), console=console, refresh_per_second=_REFRESH, transient=True, redirect_stdout=False
         )
@@ -57,11 +58,16 @@ class LiveDisplay:
         """Move the bar."""
         self._upload.update(self._bar, completed=sent, total=max(sent, total) if total else None, visible=True)
 
+    def downloading(self, taken: int, total: int | None) -> None:
+        """Move the bar."""
+        self._pushes.clear()
+        self._upload.update(self._bar, description="receiving archive", completed=taken, total=total, visible=True)
+
     def accepted(self, job: Job) -> None:
         """Show the job's id, and the bar no more."""
         self._upload.update(self._bar, visible=False)
         sent = int(self._upload.tasks[0].completed)
-        self._above(Text(f"job {job.id}" + (f", context {size(sent)}" if sent else ""), style="dim"))
+        self._above(Text(f"job {job.id}" + (f", {self._sending} {size(sent)}" if sent else ""), style="dim"))
         self._state = job.state
 
     def notice(self, text: str) -> None:
@@ -75,7 +81,9 @@ class LiveDisplay:
     def event(self, event: Event) -> None:
         """Take it in; what has ended is printed for good."""
         body = event.body
-        self.trace.apply(event)
+        for line in self.trace.apply(event):
+            if line.step is None:  # of no step that is drawn below: the output of a commit's commands
+                self._above(Text.from_ansi(line.text))
         if isinstance(body, StepChanged):
             self._step(body.step.number)
         elif isinstance(body, StateChanged):

@@ -13,9 +13,10 @@ from shipway.models.job import Job, JobState
 class PlainDisplay:
     """Writes lines for files, pipes and CI logs. Each line says which step it belongs to."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, sending: str = "context") -> None:
         self.trace = Trace()
         self._out = out
+        self._sending = sending
         self._current: int | None = None
         self._named: set[tuple[int, int]] = set()
         self._ended: dict[tuple[int, int], StepStatus] = {}
@@ -26,9 +27,12 @@ class PlainDisplay:
         """Remember how much it was; the line comes with the job."""
         self._sent = sent
 
+    def downloading(self, taken: int, total: int | None) -> None:
+        """Show nothing: the command tells when it is done."""
+
     def accepted(self, job: Job) -> None:
         """Print the job's id: with it, `shipway logs` and `shipway cancel` work from anywhere."""
-        sent = f", context {size(self._sent)}" if self._sent else ""
+        sent = f", {self._sending} {size(self._sent)}" if self._sent else ""
         self.notice(f"job {job.id} {job.state}{sent}")
 
     def notice(self, text: str) -> None:

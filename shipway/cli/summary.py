@@ -13,8 +13,10 @@ from shipway.models.job import Job, counted_steps
 
 
 def names_of(job: Job) -> tuple[str, ...]:
-    """The names a job's spec gives to images; none for kinds of job that name none."""
-    return tuple(getattr(job.spec, "tags", ()))
+    """The names a job's spec gives to images, or else those of what it is about."""
+    spec = job.spec
+    about = getattr(spec, "image", None) or getattr(spec, "container", None)
+    return tuple(getattr(spec, "tags", ()) or getattr(spec, "images", ()) or ([about] if about else []))
 
 
 def cached_steps(job: Job) -> str | None:
@@ -38,8 +40,13 @@ def summary_lines(job: Job) -> list[str]:
 
 
 def pushed_lines(job: Job) -> list[str]:
-    """What is in a registry now, and under which digest."""
-    return [f"pushed {one_line(pushed.reference)} {pushed.digest}" for pushed in job.result.pushed]
+    """What is in a registry now, and under which digest; or why it isn't."""
+    return [
+        f"not pushed {one_line(pushed.reference)}: {one_line(pushed.error.message)} ({pushed.error.slug})"
+        if pushed.error
+        else f"pushed {one_line(pushed.reference)} {pushed.digest}"
+        for pushed in job.result.pushed
+    ]
 
 
 def metadata(job: Job) -> dict[str, Any]:

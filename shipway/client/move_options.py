@@ -65,6 +65,7 @@ class ExportKeywords(SaveKeywords, total=False):
 
     image: str | None
     container: str | None
+    registries: Mapping[str, RegistryLogin]
 
 
 class PushKeywords(WithLogins, total=False):

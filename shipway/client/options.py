@@ -9,7 +9,7 @@ from typing import Any, TypedDict, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shipway.exceptions import InvalidRequest
-from shipway.models.request import BuildRequest
+from shipway.models.request import BuildRequest, CommitRequest, ImportRequest
 from shipway.models.spec import RegistryLogin
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,6 +32,7 @@ class BuildKeywords(TypedDict, total=False):
     network: str | None
     extra_hosts: Sequence[str]
     cache_from: Sequence[str]
+    build_contexts: Mapping[str, str]
     builder: str
     worker: str | None
     timeout: float
@@ -91,6 +92,10 @@ def check_options(options: BuildKeywords) -> None:
     Raises:
         InvalidRequest: an option is wrong.
     """
-    request = build_request(_SOME_DIGEST, "Dockerfile", None, options)
+    check_push(build_request(_SOME_DIGEST, "Dockerfile", None, options))
+
+
+def check_push(request: BuildRequest | CommitRequest | ImportRequest) -> None:
+    """Raise InvalidRequest (`push-without-tag`) when a request asks to push an image that gets no name."""
     if request.push and not request.tags:
         raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")

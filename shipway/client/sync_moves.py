@@ -17,6 +17,7 @@ from shipway.client.move_options import (
     PushKeywords,
     SaveKeywords,
 )
+from shipway.client.moves import UploadedCopies
 from shipway.client.portal import Portal
 from shipway.client.transfer import OnProgress
 from shipway.models.job import Job
@@ -37,20 +38,36 @@ class SyncMoves:
         """See `AsyncClient.download_artifact`."""
         return self._portal.run(self._client.download_artifact(job_id, target, on_progress=on_progress))
 
+    def upload_copies(self, copies: Copies, *, on_progress: OnProgress | None = None) -> UploadedCopies:
+        """See `AsyncClient.upload_copies`."""
+        return self._portal.run(self._client.upload_copies(copies, on_progress=on_progress))
+
     def commit(
-        self, *, copies: Copies = (), on_progress: OnProgress | None = None, **options: Unpack[CommitKeywords]
+        self,
+        *,
+        copies: Copies | UploadedCopies = (),
+        on_progress: OnProgress | None = None,
+        **options: Unpack[CommitKeywords],
     ) -> Job:
         """See `AsyncClient.commit`."""
         return self._portal.run(self._client.commit(copies=copies, on_progress=on_progress, **options))
 
     def import_(
-        self, source: Archive, *, on_progress: OnProgress | None = None, **options: Unpack[ImportKeywords]
+        self,
+        source: Archive | ArtifactReceipt,
+        *,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[ImportKeywords],
     ) -> Job:
         """See `AsyncClient.import_`."""
         return self._portal.run(self._client.import_(source, on_progress=on_progress, **options))
 
     def load(
-        self, source: Archive, *, on_progress: OnProgress | None = None, **options: Unpack[LoadKeywords]
+        self,
+        source: Archive | ArtifactReceipt,
+        *,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[LoadKeywords],
     ) -> tuple[Job, ...]:
         """See `AsyncClient.load`."""
         return self._portal.run(self._client.load(source, on_progress=on_progress, **options))

@@ -155,13 +155,13 @@ class SaveRequest(Strict, SaveOptions):
         return SaveSpec.model_validate(self.model_dump())
 
 
-class ExportRequest(Strict, ExportOptions):
+class ExportRequest(ExportOptions, WithLogins):
     """The JSON body of `POST /v1/exports`."""
 
     @property
     def spec(self) -> ExportSpec:
-        """What is asked."""
-        return ExportSpec.model_validate(self.model_dump())
+        """What is asked, without any secret value."""
+        return ExportSpec.model_validate(self.model_dump(exclude={"registries"}))
 
 
 class TagRequest(Strict):

@@ -158,7 +158,9 @@ def _reading_store() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as fault:
-        raise Unavailable("The object store is out of reach just now. Try again later.", slug="store-unavailable") from fault
+        raise Unavailable(
+            "The object store is out of reach just now. Try again later.", slug="store-unavailable"
+        ) from fault
 
 
 def _blob(project: str, name: str) -> str:

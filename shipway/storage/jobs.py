@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -122,7 +123,7 @@ class JobStore:
             pipe.hgetall(keys.job(job_id))
         return [_job(fields) for fields in await pipe.execute() if fields]
 
-    async def claim(self, job_id: str, worker: str, nonce: str) -> Claim | None:
+    async def claim(self, job_id: str, worker: str, nonce: str | None = None) -> Claim | None:
         """Take a queued job for this worker, or None when the message means nothing any more.
 
         A claim whose answer was lost may be made again with the same `nonce`.
@@ -130,7 +131,7 @@ class JobStore:
         attempt = await self._scripts.call(
             "claim",
             [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker)],
-            [job_id, worker, self._settings.lease * 1000, self._retention, nonce],
+            [job_id, worker, self._settings.lease * 1000, self._retention, nonce or token_hex(8)],
         )
         if not attempt:
             return None

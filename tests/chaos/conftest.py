@@ -16,6 +16,11 @@ from tests.chaos.fleet import NAMES, Fleet
 Measured = Callable[[str, float], None]
 
 
+def seconds(*, short: float, long: float) -> float:
+    """How long an outage lasts: long ones are for `SHIPWAY_CHAOS_LONG=1`, which measures for docs/faults.md."""
+    return long if os.environ.get("SHIPWAY_CHAOS_LONG") else short
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the tests of this folder more time than others."""
     for item in items:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import httpx
 import redis
@@ -21,6 +21,7 @@ from deploy.local.redis import RedisServer
 from deploy.local.registry import Registry
 from deploy.local.servers import Service, Shared, WorkerProcess
 from deploy.local.waiting import wait_until
+from shipway.models.job import Job
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
 from tests.support.tcp_proxy import TcpProxy
@@ -41,6 +42,14 @@ class _Part(Protocol):
     def child(self) -> Child: ...
 
     def start(self) -> None: ...
+
+
+class Running(NamedTuple):
+    """A build that runs: its job, the worker that has it, and the one that hasn't."""
+
+    job: Job
+    worker: str
+    other: str
 
 
 class Fleet:
@@ -118,6 +127,13 @@ class Fleet:
         url = f"http://127.0.0.1:{self.workers[worker].port}/readyz"
         answer = httpx.get(url, timeout=5, trust_env=False)
         return "" if answer.is_success else answer.text.strip()
+
+    def running(self, context: Mapping[str, bytes], until: str = "line 2", **options: Any) -> Running:
+        """Start a build that is pushed, and wait until it has written something."""
+        job = self.api.submit(context, tags=[self.tag()], push=True, **options)
+        self.api.wait_for_text(job.id, until)
+        worker = self.api.job(job.id).worker or ""
+        return Running(job, worker, next(name for name in NAMES if name != worker))
 
     def pool(self, worker: str) -> list[int]:
         """Process ids of a worker's pool."""

@@ -42,6 +42,7 @@ class DaemonApi:
     def __init__(self, host: str | None = None) -> None:
         self.host = host or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
         self._docker: Docker | None = None
+        self._open: set[aiohttp.ClientResponse] = set()
 
     async def __aenter__(self) -> Self:
         self._docker = Docker(url=self.host, timeout=aiohttp.ClientTimeout(sock_connect=QUICK))
@@ -50,6 +51,8 @@ class DaemonApi:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for response in tuple(self._open):
+            response.close()  # wakes whoever still reads it: aiohttp's own closing would leave them waiting for ever
         if self._docker is not None:
             await self._docker.close()
             self._docker = None
@@ -60,6 +63,12 @@ class DaemonApi:
         if self._docker is None:
             raise RuntimeError("the engine is used outside its `async with`")
         return self._docker
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The API version that is spoken, known once a call was made: (1, 41) is that of Engine 20.10."""
+        major, minor = self.docker.api_version.removeprefix("v").split(".")
+        return int(major), int(minor)
 
     @asynccontextmanager
     async def request(
@@ -76,9 +85,11 @@ class DaemonApi:
             async with self.docker._query(  # noqa: SLF001 - see the module's docstring
                 _target(path, query), method, headers=headers, data=body
             ) as response:
+                self._open.add(response)
                 try:
                     yield response
                 finally:
+                    self._open.discard(response)
                     response.close()
         except DockerError as error:
             if error.status == CONNECTION_FAILED:

@@ -32,6 +32,8 @@ from workers.engine.whole import whole_tar
 SHELL = "/bin/sh"
 REMOVING = 30.0
 """Seconds that removing a container may take: much, if it wrote much."""
+UNCOMMITTING = 10.0
+"""Seconds that a cancelled commit gets to end and be undone: about 2 GB of changes."""
 _NO_ENTRYPOINT = re.compile(r"\s*ENTRYPOINT\s*\[\s*\]\s*", re.IGNORECASE)
 
 
@@ -100,7 +102,7 @@ class Containers:
             config["Healthcheck"] = {"Test": ["NONE"]}  # it would run beside the job's own commands
         query = [("name", owned_name(Owner(job, attempt)))]
         call = self._ask("POST", "containers/create", query, body=json.dumps(config).encode(), limit=SLOW)
-        return str((await made(call, lambda told: self.remove(told["Id"])))["Id"])
+        return str((await made(call, lambda told: self.remove(told["Id"]), limit=2.0))["Id"])
 
     async def start(self, container: str) -> None:
         """Start a container.
@@ -150,7 +152,10 @@ class Containers:
         pause: bool = True,
         config: Mapping[str, Any] | None = None,
     ) -> str:
-        """Make an image of a container and return its id. If cancelled, no image stays.
+        """Make an image of a container and return its id.
+
+        The daemon can't be stopped in this. If cancelled, it gets 10 s to end, and the image is removed again; the
+        image of a commit that takes longer stays, without a name, until `prune`.
 
         Args:
             container: name or id.
@@ -170,7 +175,7 @@ class Containers:
         query = [("container", container_name(container)), ("pause", "1" if pause else "0")]
         query += [("author", author), ("comment", message), *(("changes", change) for change in changes)]
         body = json.dumps({} if config is None else _restored(config)).encode()
-        image = await made(self._commit(query, body), self._images.remove)
+        image = await made(self._commit(query, body), self._images.remove, limit=UNCOMMITTING)
         if reference is not None:
             await self._images.tag(image, reference)
         return image

@@ -10,9 +10,8 @@ from aiodocker import DockerError
 
 from shipway.exceptions import JobError
 from shipway.models.event import Warned
-from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
-from workers.engine import failures
+from workers.engine import failures, names
 from workers.engine.api import DaemonApi, lost
 from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
@@ -116,7 +115,7 @@ class Engine:
 
     async def push(self, reference: str, login: RegistryLogin | None, sink: Sink) -> str:
         """Push one tag; return the digest under which its registry confirms to have it."""
-        return await push(self._api, Reference.parse(reference), login, sink)
+        return await push(self._api, names.reference(reference), login, sink)
 
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
         """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""

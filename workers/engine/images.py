@@ -125,6 +125,8 @@ class Images:
     def save(self, images: Sequence[str]) -> AsyncGenerator[bytes, None]:
         """Stream an archive of images as `docker save` makes it. A reader that stops early closes the iterator.
 
+        Engine 20.10 first puts the archive together in its own folder, and goes on with that (only) when cancelled.
+
         Raises (while iterating):
             BuildUserError: one of them is gone (`image-missing`; the message names it).
             BuildSystemError: the daemon ended the archive early (`archive-cut-short`).
@@ -153,6 +155,9 @@ class Images:
 
         Returns:
             The names of the images in it, ids for those without a name.
+
+        If cancelled, nothing of it stays, but for one case: engines before 28.0 can't be stopped once they have the
+        whole archive, and what takes them over 10 s from then stays.
 
         Raises:
             BuildUserError: it is empty, truncated, or not an archive of images (`archive-invalid`).
@@ -196,10 +201,9 @@ class Images:
         Returns:
             Bytes that came free.
         """
-        api = await self._ask("GET", "version")
-        modern = tuple(map(int, str(api["ApiVersion"]).split("."))) >= _RESERVED_SPACE_SINCE
-        keep = [("reserved-space" if modern else "keep-storage", str(keep_bytes))]
-        cache = await self._ask("POST", "build/prune", keep, limit=SLOW)
+        await self._ask("GET", "version")
+        keep = "reserved-space" if self._api.version >= _RESERVED_SPACE_SINCE else "keep-storage"
+        cache = await self._ask("POST", "build/prune", [(keep, str(keep_bytes))], limit=SLOW)
         dangling = json.dumps({"dangling": ["true"], "until": [f"{settling}s"]})
         images = await self._ask("POST", "images/prune", [("filters", dangling)], limit=SLOW)
         return int(cache.get("SpaceReclaimed") or 0) + int(images.get("SpaceReclaimed") or 0)

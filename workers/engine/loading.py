@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 
@@ -20,8 +21,10 @@ from workers.engine.upload import Upload
 
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)$", re.MULTILINE)
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_STOPS_SINCE = (1, 48)
+"""API of Engine 28.0: it stops a load whose client goes away. 20.10 goes on to the end."""
 UNLOADING = 10.0
-"""Seconds that taking back a part of a load may take."""
+"""Seconds that taking back a load may take, waiting for its end included."""
 
 
 class Load:
@@ -34,7 +37,7 @@ class Load:
         self._throttle = Throttle()
         self._loaded: list[str] = []
         self._before: dict[str, str] = {}
-        self._ended = False
+        self._cancelled = False
 
     async def run(self) -> list[str]:
         """Return the names of the images that were in it, ids for those without a name.
@@ -46,16 +49,27 @@ class Load:
         if not await self._upload.begin():
             raise refusals.archive_invalid("the archive is empty")
         self._before = await _known(self._api)
+        work = asyncio.ensure_future(self._send())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._cancelled = True
+            if not self._upload.complete or self._api.version >= _STOPS_SINCE:
+                work.cancel()
+            await finish(self._take_back(work), limit=UNLOADING)
+            raise
+        except Exception:
+            await finish(self._take_back(work), limit=UNLOADING)
+            raise
+
+    async def _send(self) -> list[str]:
         try:
             async with self._upload.to(self._api, "POST", "images/load", [("quiet", "0")]) as response:
                 await self._read(response)
-            if not self._loaded:  # an archive with an empty list of images is no error to the daemon
-                raise refusals.archive_invalid("there is no image in the archive")
         except DockerError as error:
             raise refusals.of_load(error.message) from error
-        finally:
-            if not self._loaded or not self._ended:
-                await finish(self._take_back(), limit=UNLOADING)
+        if not self._loaded:  # an archive with an empty list of images is no error to the daemon
+            raise refusals.archive_invalid("there is no image in the archive")
         return self._loaded
 
     async def _read(self, response: ClientResponse) -> None:
@@ -64,12 +78,12 @@ class Load:
                 raise refusals.of_load(text)
             self._loaded += _loaded_in(message)
             report = layer_progress(message)
-            if report is not None and self._throttle.passes(report):
+            if report is not None and not self._cancelled and self._throttle.passes(report):
                 await self._sink(report)
-        self._ended = True
 
-    async def _take_back(self) -> None:
-        """Give the names that were loaded back to the images that had them before."""
+    async def _take_back(self, work: asyncio.Future[list[str]]) -> None:
+        """Wait for the load to end, then give the names that were loaded back to the images that had them before."""
+        await asyncio.wait([work])
         for name in self._loaded:
             before = self._before.get(name)
             if before is None:

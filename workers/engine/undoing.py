@@ -10,21 +10,18 @@ from workers.engine.finishing import finish
 
 T = TypeVar("T")
 
-UNDOING = 2.0
-"""Seconds that a cancelled call gets to end and be undone before its connection is closed."""
 
-
-async def made(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[object]]) -> T:
+async def made(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[object]], *, limit: float) -> T:
     """Return what `work` makes. If cancelled meanwhile, let it end, undo it, then go on with the cancellation.
 
     The daemon does not stop creating or committing a container because the client goes away, and only its answer
-    tells what to remove.
+    tells what to remove. What takes longer than `limit` seconds stays.
     """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await finish(_undone(task, undo), limit=UNDOING)
+        await finish(_undone(task, undo), limit=limit)
         raise
 
 

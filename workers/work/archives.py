@@ -11,8 +11,10 @@ from contextlib import aclosing
 import zstandard
 
 from shipway.exceptions import BuildUserError
+from shipway.models.event import Progress
 from shipway.models.job import Artifact
 from shipway.models.spec import Compression, Credentials, ExportSpec, ImportSpec, LoadSpec, SaveSpec
+from workers.engine.throttle import Throttle
 from workers.remote import download, plain
 from workers.work.base import Work
 
@@ -26,7 +28,9 @@ class _Storing:
         """Write the archive under the job's id and record it."""
         compression = work.spec.compression
         blob = f"{work.job.id}-{work.attempt}"
-        size, digest = 0, hashlib.sha256()
+        size, digest, throttle = 0, hashlib.sha256(), Throttle()
+        # First: should this worker die once the archive is written, it goes all the same when its time is over.
+        await work.parts.blobs.keep(work.job.project, blob, work.parts.settings.retention)
         async with (
             work.phase(work.job.kind),
             work.parts.blobs.writing(work.job.project, blob) as writer,
@@ -36,7 +40,9 @@ class _Storing:
                 size += len(chunk)
                 digest.update(chunk)
                 await writer.write(chunk)
-        await work.parts.blobs.keep(work.job.project, blob, work.parts.settings.retention)
+                report = Progress(id="archive", action="Storing", current=size)
+                if throttle.passes(report):
+                    await work.recorder(report)
         artifact = Artifact(
             blob=blob, name=name + SUFFIX[compression], bytes=size, digest=f"sha256:{digest.hexdigest()}"
         )
@@ -60,6 +66,7 @@ class Exporting(Work[ExportSpec], _Storing):
                 raise BuildUserError(f"this worker has no container {spec.container}", slug="container-unknown")
             await self.store(self, containers.export(spec.container), spec.container)
             return
+        await self.have(spec.image or "", await self.credentials())
         container = await containers.create(spec.image or "", job=self.job.id, attempt=self.attempt)
         try:
             await self.store(self, containers.export(container), "filesystem")

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 
 import stamina
 
-from shipway.exceptions import BuildSystemError, JobError
+from shipway.exceptions import BuildSystemError, BuildUserError, JobError
 from shipway.models.error import Problem
 from shipway.models.event import EventBody, Progress, Pushed, Warned
 from shipway.models.job import PushedReference, Result
 from shipway.models.reference import Reference
-from shipway.models.spec import Credentials, Frozen
+from shipway.models.spec import IMAGE_ID, Credentials, Frozen
 from shipway.storage.jobs import Claim
 from workers import metrics
 from workers.parts import Parts
@@ -23,9 +23,10 @@ from workers.recorder import Recorder
 
 S = TypeVar("S", bound=Frozen)
 
-PUSH_TRIES = 5
 PUSH_SECONDS = 180.0
 """How long a push that fails for the registry's sake is tried again: long enough for an outage of a minute."""
+RIDDEN_OUT = frozenset({"registry-unreachable", "registry-error", "push-stream-ended", "digest-mismatch"})
+"""Faults that are the registry's or pass by themselves; a daemon that is gone is another attempt's affair."""
 
 
 class _Meter:
@@ -88,6 +89,21 @@ class Work(ABC, Generic[S]):
         finally:
             self.phases[name] = round(time.monotonic() - began, 4)
 
+    async def have(self, image: str, credentials: Credentials) -> None:
+        """Pull an image that this worker hasn't got, as `docker run` does.
+
+        Raises:
+            BuildUserError: there is none of that id (`image-missing`), or as `Images.pull`.
+        """
+        images = self.parts.engine.images
+        if await images.exists(image):
+            return
+        if IMAGE_ID.fullmatch(image):
+            raise BuildUserError(f"this worker has no image {image}", slug="image-missing")
+        async with self.phase("pull"):
+            login = credentials.registries.get(Reference.parse(image).domain)
+            await images.pull(image, login, None, self.recorder)
+
     async def tag(self, image: str, tags: Sequence[str]) -> None:
         """Give an image its names."""
         for tag in tags:
@@ -133,10 +149,15 @@ class Work(ABC, Generic[S]):
 
     async def _pushed(self, tag: str, push: Any) -> str:
         async for attempt in stamina.retry_context(
-            on=BuildSystemError, attempts=PUSH_TRIES, timeout=PUSH_SECONDS, wait_initial=0.5, wait_max=20
+            on=_passes, attempts=None, timeout=PUSH_SECONDS, wait_initial=0.5, wait_max=5
         ):
             with attempt:
                 if attempt.num > 1:
-                    await self.recorder(Warned(message=f"pushing {tag} again, try {attempt.num} of {PUSH_TRIES}"))
+                    await self.recorder(Warned(message=f"pushing {tag} again, try {attempt.num}"))
                 digest: str = await push()
         return digest
+
+
+def _passes(fault: Exception) -> bool:
+    """Whether a push that failed so may go well in a while."""
+    return isinstance(fault, BuildSystemError) and fault.slug in RIDDEN_OUT

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from shipway.context.copying import selected_for_copy
 from shipway.context.pack import tar_of_source
 from shipway.exceptions import BuildUserError
-from shipway.models.spec import CommitSpec
+from shipway.models.spec import CommitSpec, Credentials
 from workers.work.base import Work
 
 
@@ -18,7 +18,7 @@ class Committing(Work[CommitSpec]):
     async def run(self) -> None:
         credentials = await self.credentials()
         containers, spec = self.parts.engine.containers, self.spec
-        async with self._container() as container, self.phase("commit"):
+        async with self._container(credentials) as container, self.phase("commit"):
             image = await containers.commit(
                 container,
                 changes=spec.changes,
@@ -34,7 +34,7 @@ class Committing(Work[CommitSpec]):
         await self.note()
 
     @asynccontextmanager
-    async def _container(self) -> AsyncIterator[str]:
+    async def _container(self, credentials: Credentials) -> AsyncIterator[str]:
         """The container to commit: the one named, or one of our own that is removed whatever happens."""
         containers, spec = self.parts.engine.containers, self.spec
         if spec.container is not None:
@@ -43,6 +43,7 @@ class Committing(Work[CommitSpec]):
                 raise BuildUserError(f"this worker has no container {spec.container}", slug="container-unknown")
             yield found.id
             return
+        await self.have(spec.image or "", credentials)
         container = await containers.create(spec.image or "", job=self.job.id, attempt=self.attempt)
         try:
             async with self.phase("run"):

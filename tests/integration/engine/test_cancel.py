@@ -110,3 +110,18 @@ async def test_one_cancelled_build_leaves_another_alone(engine: Engine) -> None:
     await asyncio.wait([doomed])
 
     assert (await other).image_id.startswith("sha256:")
+
+
+async def test_engine_closed_in_mid_build_does_not_hang(dockerd: Dockerd) -> None:
+    """The session's connection was aiohttp's once, and its pool waits for it to close."""
+    nap = f"1000.{int(once()[:6], 16)}"
+    engine = await Engine(dockerd.host).__aenter__()
+    task = asyncio.create_task(build(engine, script("FROM base", f"RUN sleep {nap}")))
+    assert await until(lambda: processes(nap))
+
+    async with asyncio.timeout(10):
+        await engine.__aexit__(None, None, None)
+        await asyncio.wait([task])
+
+    assert task.exception() is not None
+    assert wait_until(lambda: not processes(nap), 2)

@@ -9,10 +9,10 @@ from shipway.cli.arguments import (
     build_args,
     cache_from,
     duration,
-    is_remote,
     labels,
     secrets,
 )
+from shipway.context.url import is_remote
 
 
 def test_build_args_may_come_from_the_environment() -> None:

@@ -1,0 +1,285 @@
+"""A job's record under every order of events: a model of what must hold, run against the scripts in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from deploy.local.redis import RedisServer
+from shipway.models.error import Problem
+from shipway.models.event import LogChunk, StateChanged
+from shipway.models.job import Job, JobState
+from shipway.models.spec import BuildSpec
+from shipway.settings import Settings
+from shipway.storage import keys
+from shipway.storage.blobs import BlobStore
+from shipway.storage.events import EventLog
+from shipway.storage.jobs import Claim, Fenced, JobStore
+from shipway.storage.redis import connect
+from tests.integration.contexts import once
+
+T = TypeVar("T")
+MAX_ATTEMPTS = 3
+FEW = 3
+"""Jobs at once: with more, too little happens to each of them."""
+WORKERS = st.sampled_from(["one", "two"])
+FINAL = st.sampled_from([JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
+PROBLEM = Problem(slug="worker-lost", message="gone")
+SPEC = BuildSpec(context="sha256:" + "0" * 64)
+
+
+@dataclass
+class Expected:
+    """What a job must be now."""
+
+    state: JobState = JobState.QUEUED
+    attempt: int = 0
+    worker: str | None = None
+    losses: int = 0
+    cancel: bool = False
+    sealed: bool = False
+    events: int = 1
+    ended: Job | None = None
+    texts: list[str] = field(default_factory=list)
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether this claim is the one that may write."""
+        return self.state is JobState.RUNNING and self.attempt == claim.attempt
+
+    def move(self, state: JobState) -> None:
+        self.state = state
+        self.events += 1
+
+
+class JobStates(RuleBasedStateMachine):
+    """Two workers, a reaper and clients do to a few jobs whatever comes into their heads."""
+
+    jobs = Bundle("jobs")
+    claims = Bundle("claims")
+
+    url: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.redis = connect(self.url)
+        self.store = JobStore(self.redis, Settings(max_attempts=MAX_ATTEMPTS))
+        self.log = EventLog(self.redis, BlobStore("memory://", self.redis))
+        self.expected: dict[str, Expected] = {}
+        self.batch = 0
+        self.run(self.redis.flushdb())
+
+    def run(self, work: Awaitable[T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    def fenced(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Whether a write is refused because its attempt is not the one that runs."""
+        try:
+            self.run(work)
+        except Fenced:
+            return True
+        return False
+
+    async def jobs_of(self, worker: str) -> set[str]:
+        return cast("set[str]", await self.redis.smembers(keys.worker_jobs(worker)))
+
+    def teardown(self) -> None:
+        self.run(self.redis.aclose())
+        self.loop.close()
+
+    @precondition(lambda self: len(self.expected) < FEW)
+    @rule(target=jobs, sealed=st.booleans())
+    def accept(self, sealed: bool) -> str:
+        job_id, new = self.run(self.store.accept("p", SPEC, "sealed" if sealed else ""))
+        assert new
+        self.expected[job_id] = Expected(sealed=sealed)
+        return job_id
+
+    @precondition(lambda self: len(self.expected) < FEW)
+    @rule(target=jobs, key=st.sampled_from("ab"))
+    def accept_with_a_key(self, key: str) -> Any:
+        answer, new = self.run(self.store.accept("p", SPEC, "", (key, f"mark-{key}")))
+        if new:
+            self.expected[answer] = Expected()
+            return answer
+        job_id, _, mark = answer.partition(" ")
+        assert job_id in self.expected
+        assert mark == f"mark-{key}"
+        return multiple()
+
+    @rule(target=claims, job_id=jobs, worker=WORKERS)
+    def claim(self, job_id: str, worker: str) -> Any:
+        """A message arrives: the first, or one too many."""
+        expected, nonce = self.expected[job_id], once()
+        claim = self.run(self.store.claim(job_id, worker, nonce))
+        if expected.state is not JobState.QUEUED:
+            assert claim is None
+            return multiple()
+        assert claim is not None
+        expected.attempt += 1
+        expected.worker = worker
+        expected.move(JobState.RUNNING)
+        assert (claim.attempt, claim.losses) == (expected.attempt, expected.losses)
+        assert self.run(self.store.claim(job_id, worker, nonce)) == claim  # its answer was lost, and it asks again
+        return claim
+
+    @rule(
+        claim=claims, texts=st.lists(st.sampled_from(["a", "b\n", "ü"]), min_size=1, max_size=4), repeat=st.booleans()
+    )
+    def append(self, claim: Claim, texts: list[str], repeat: bool) -> None:
+        expected = self.expected[claim.job.id]
+        self.batch += 1
+        bodies = [LogChunk(text=text) for text in texts]
+        for _ in range(1 + repeat):
+            refused = self.fenced(self.store.append(claim, self.batch, [*bodies], {"phases": '{"build": 1}'}))
+            assert refused is not expected.holds(claim)
+        if expected.holds(claim):
+            expected.events += len(texts)
+            expected.texts += texts
+
+    @rule(claim=claims)
+    def renew(self, claim: Claim) -> None:
+        expected = self.expected[claim.job.id]
+        if expected.holds(claim):
+            assert self.run(self.store.renew(claim.job.id, claim.attempt)) is expected.cancel
+        else:
+            assert self.fenced(self.store.renew(claim.job.id, claim.attempt))
+
+    @rule(claim=claims, state=FINAL)
+    def settle(self, claim: Claim, state: JobState) -> None:
+        expected = self.expected[claim.job.id]
+        error = PROBLEM if state is JobState.FAILED else None
+        refused = self.fenced(self.store.settle(claim.job.id, claim.attempt, state, error=error))
+        assert refused is not expected.holds(claim)
+        if not refused:
+            expected.move(state)
+
+    @rule(claim=claims, counts=st.booleans())
+    def requeue(self, claim: Claim, counts: bool) -> None:
+        expected = self.expected[claim.job.id]
+        refused = self.fenced(
+            self.store.requeue(claim.job.id, claim.attempt, delay=0, counts=counts, error=PROBLEM if counts else None)
+        )
+        assert refused is not expected.holds(claim)
+        if not refused:
+            expected.losses += counts
+            expected.move(JobState.QUEUED)
+
+    @rule(job_id=jobs)
+    def cancel(self, job_id: str) -> None:
+        expected = self.expected[job_id]
+        if expected.state is JobState.QUEUED:
+            expected.move(JobState.CANCELLED)
+        expected.cancel |= expected.ended is None
+        job = self.run(self.store.cancel(job_id))
+        assert job is not None
+        assert job.state is expected.state
+
+    @rule(job_id=jobs, over=st.booleans())
+    def expire(self, job_id: str, over: bool) -> None:
+        """The reaper comes by; the lease has ended, or it has not."""
+        expected = self.expected[job_id]
+        if over:
+            self.run(self.redis.zadd(keys.RUNNING, {job_id: 1}, xx=True))
+        state = self.run(self.store.expire(job_id, PROBLEM, 0))
+        if not over or expected.state is not JobState.RUNNING:
+            assert state == ""
+            return
+        expected.losses += 1
+        lost_for_good = JobState.FAILED if expected.losses >= MAX_ATTEMPTS else JobState.QUEUED
+        expected.move(JobState.CANCELLED if expected.cancel else lost_for_good)
+        assert state == expected.state
+
+    @rule(job_id=jobs)
+    def look_for_what_is_due(self, job_id: str) -> None:
+        """One job's message is due to be sent again, and its lease has ended, if it has one."""
+        self.run(self.redis.zadd(keys.QUEUED, {job_id: 1}, xx=True))
+        self.run(self.redis.zadd(keys.RUNNING, {job_id: 1}, xx=True))
+        state, overdue = self.expected[job_id].state, self.run(self.store.overdue())
+        assert (job_id in overdue.to_send) is (state is JobState.QUEUED)
+        assert (job_id in overdue.lost) is (state is JobState.RUNNING)
+        assert job_id not in self.run(self.store.overdue()).to_send  # it was put off
+
+    @invariant()
+    def records_are_as_expected(self) -> None:
+        for job_id, expected in self.expected.items():
+            job = self.run(self.store.get(job_id))
+            assert job is not None
+            assert (job.state, job.attempt, job.worker) == (expected.state, expected.attempt, expected.worker)
+            assert (job.cancel_requested, job.events) == (expected.cancel, expected.events)
+            if expected.ended is None and job.state.final:
+                expected.ended = job
+            assert expected.ended in (None, job)  # what has ended never changes again
+
+    @invariant()
+    def events_are_numbered_without_gaps_and_all_there(self) -> None:
+        for job_id, expected in self.expected.items():
+            events = self.run(self.log.read(job_id))
+            assert [event.seq for event in events] == list(range(1, expected.events + 1))
+            assert [event.attempt for event in events] == sorted(event.attempt for event in events)
+            assert [e.body.text for e in events if isinstance(e.body, LogChunk)] == expected.texts
+            last = [e.body.state for e in events if isinstance(e.body, StateChanged)][-1]
+            assert last == expected.state
+            if expected.state.final:
+                assert isinstance(events[-1].body, StateChanged)
+
+    @invariant()
+    def sets_agree_with_the_records(self) -> None:
+        states = {job_id: expected.state for job_id, expected in self.expected.items()}
+        running = {job_id for job_id, state in states.items() if state is JobState.RUNNING}
+        assert set(self.run(self.redis.zrange(keys.RUNNING, 0, -1))) == running
+        queued = {job_id for job_id, state in states.items() if state is JobState.QUEUED}
+        assert set(self.run(self.redis.zrange(keys.QUEUED, 0, -1))) == queued
+        one, two = (self.run(self.jobs_of(name)) for name in ("one", "two"))
+        assert not one & two
+        assert one | two == running
+
+    @invariant()
+    def secrets_live_as_long_as_their_job(self) -> None:
+        for job_id, expected in self.expected.items():
+            kept = bool(self.run(self.store.credentials(job_id)))
+            assert kept is (expected.sealed and not expected.state.final)
+
+    @invariant()
+    def every_key_of_a_job_goes_in_the_end(self) -> None:
+        for job_id in self.expected:
+            for key in (keys.job(job_id), keys.events(job_id)):
+                assert self.run(self.redis.ttl(key)) > 0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that nobody else uses: the test empties it again and again."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+def test_job_states_hold_in_every_order(server: RedisServer) -> None:
+    class OnServer(JobStates):
+        url = server.url
+
+    run_state_machine_as_test(
+        OnServer,
+        settings=settings(
+            max_examples=50,
+            stateful_step_count=40,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

@@ -1,0 +1,50 @@
+"""Entries are told to the daemon in Go's terms."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipway.models.context import Entry, EntryType
+from workers.engine.session.packets import go_mode, stat_packet, telling_time
+
+DIGEST = "sha256:" + "0" * 52 + "00000000abcd"
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "expected"),
+    [
+        (EntryType.FILE, 0o644, 0o644),
+        (EntryType.FILE, 0o4755, 1 << 23 | 0o755),
+        (EntryType.FILE, 0o2755, 1 << 22 | 0o755),
+        (EntryType.DIR, 0o1777, 1 << 31 | 1 << 20 | 0o777),
+        (EntryType.SYMLINK, 0o644, 1 << 27 | 0o777),
+    ],
+)
+def test_mode_bits(kind: EntryType, mode: int, expected: int) -> None:
+    assert go_mode(Entry("x", kind, mode)) == expected
+
+
+def test_link_is_as_long_as_its_target_in_bytes() -> None:
+    stat = stat_packet(Entry("x", EntryType.SYMLINK, 0o777, link="größe")).stat
+
+    assert (stat.size, stat.linkname) == (7, "größe")
+
+
+def test_owner_is_root() -> None:
+    stat = stat_packet(Entry("x", EntryType.FILE, 0o644)).stat
+
+    assert (stat.uid, stat.gid) == (0, 0)
+
+
+@pytest.mark.parametrize("mtime", [0, 1_700_000_000_123_456_789, -1_500_000_000])
+def test_time_keeps_its_second_and_tells_the_content(mtime: int) -> None:
+    entry = Entry("x", EntryType.FILE, 0o644, 1, mtime, digest=DIGEST)
+    other = entry._replace(digest=DIGEST[:-1] + "e")
+
+    assert telling_time(entry) // 10**9 == mtime // 10**9
+    assert telling_time(entry) == telling_time(entry._replace(mtime_ns=mtime // 10**9 * 10**9 + 5))
+    assert telling_time(entry) != telling_time(other)
+
+
+def test_directories_keep_their_time() -> None:
+    assert telling_time(Entry("x", EntryType.DIR, 0o755, 0, 123)) == 123
