@@ -58,7 +58,7 @@ lock: setup ## pin every dependency with its hashes anew
 
 .PHONY: proto
 proto: setup ## generate the protobuf modules anew
-	@sh workers/engine/session/proto/generate.sh
+	@.venv/bin/python -m workers.engine.session.proto
 
 .PHONY: clean
 clean: ## remove what was made here

@@ -19,6 +19,8 @@ from deploy.local.signals import Stopped, raise_on_signals
 from deploy.local.stack import Plan, Stack
 
 EXAMPLE = REPOSITORY / "examples" / "hello"
+LIMIT = 120
+"""Seconds that one command of the client may take."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,19 @@ def _shipway(stack: Stack, *arguments: str, capture: bool = False) -> str:
     command = [str(Path(sys.executable).with_name("shipway")), *arguments]
     _print("$ shipway " + " ".join(arguments))
     environment = {**os.environ, "SHIPWAY_URL": stack.service.url}
-    done = subprocess.run(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE if capture else None,
-        stderr=None if capture else subprocess.STDOUT,  # progress, in its place among the demo's own lines
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE if capture else None,
+            stderr=None if capture else subprocess.STDOUT,  # progress, in its place among the demo's own lines
+            text=True,
+            check=False,
+            timeout=LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        worker = next(iter(stack.workers.values()))
+        raise PartError(worker.child.report(f"did not end the job of `shipway {arguments[0]}` in {LIMIT} s")) from None
     if done.returncode != 0:
         raise PartError(f"`shipway {arguments[0]}` ended with exit code {done.returncode}")
     return done.stdout or ""
