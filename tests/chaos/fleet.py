@@ -136,9 +136,12 @@ class Fleet:
         return Running(job, worker, next(name for name in NAMES if name != worker))
 
     def pool(self, worker: str) -> list[int]:
-        """Process ids of a worker's pool."""
+        """Process ids of a worker's pool; none when it is dead."""
         pid = self.workers[worker].child.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        try:
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except OSError:  # it is dead
+            return []
 
     def signal(self, worker: str, number: signal.Signals) -> None:
         """Send a signal to a worker's main process and its whole pool."""

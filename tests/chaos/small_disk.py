@@ -29,14 +29,18 @@ class SmallDisk:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         subprocess.run(["umount", "--lazy", self.path], check=True)
 
+    @property
+    def free(self) -> float:
+        """MiB that are free."""
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize / MIB
+
     @contextmanager
     def filled(self, leaving: float) -> Iterator[None]:
         """Take all the space but some MiB."""
         ballast = self.path / "ballast"
-        disk = os.statvfs(self.path)
-        free = disk.f_bavail * disk.f_frsize
         with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, int(free - leaving * MIB)))
+            os.posix_fallocate(file.fileno(), 0, max(1, int((self.free - leaving) * MIB)))
         try:
             yield
         finally:

@@ -107,6 +107,7 @@ def _run_out_of_space(fleet: Fleet, disk: SmallDisk, measured: Measured) -> None
     )
     assert greedy.state is JobState.FAILED
     assert greedy.error is not None
+    assert wait_until(lambda: disk.free > 256, 30)  # the daemon cleans up after a step a moment later
 
     with disk.filled(leaving=8):
         full = time.monotonic()

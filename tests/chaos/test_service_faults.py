@@ -5,33 +5,15 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle
 
-import httpx
-
-from shipway.models.event import Event
 from shipway.models.job import JobState
 from tests.chaos.conftest import Measured
 from tests.chaos.fleet import Fleet, talk
-from tests.chaos.invariants import FINAL, broken, states
+from tests.chaos.following import follow_anywhere
+from tests.chaos.invariants import broken
 from tests.chaos.small_disk import MIB, SmallDisk
 from tests.integration.contexts import once, script, tar_of
-from tests.integration.http_api import TAR, HttpApi
-
-
-def follow_anywhere(urls: list[str], job_id: str) -> list[Event]:
-    """Follow a job to its end through whichever replica answers, as a client behind a balancer does."""
-    seen: list[Event] = []
-    for url in cycle(urls):
-        with HttpApi(url) as api:
-            try:
-                for sent in api.follow(job_id, {"Last-Event-ID": str(len(seen))}):
-                    seen.append(sent.event)  # noqa: PERF401  (what came before a break counts)
-            except (httpx.HTTPError, AssertionError):
-                time.sleep(0.1)
-        if seen and states(seen)[-1] in FINAL:
-            return seen
-    raise AssertionError("no replica")
+from tests.integration.http_api import TAR
 
 
 def test_followers_survive_the_death_of_each_replica(fleet: Fleet, measured: Measured) -> None:
