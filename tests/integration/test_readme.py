@@ -28,7 +28,7 @@ def test_every_command_of_the_readme_works(stack: Stack, registry: Registry, tmp
     job_id = ""
 
     for command in commands():
-        concrete = command.replace("127.0.0.1:5000", registry.address).replace("http://127.0.0.1:8470", shipway.url)
+        concrete = command.replace("127.0.0.1:8472", registry.address).replace("http://127.0.0.1:8470", shipway.url)
         concrete = re.sub(r"\bID\b", job_id, concrete)
         ran = subprocess.run(
             ["/bin/bash", "-euo", "pipefail", "-c", concrete],
