@@ -58,8 +58,9 @@ class Lab:
 
     @property
     def shipway_env(self) -> dict[str, str]:
-        """Environment of a user of Shipway."""
-        return {**os.environ, "SHIPWAY_URL": self.stack.service.url}
+        """Environment of a user of Shipway, whose Python keeps what it compiled as any installed one does."""
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, "SHIPWAY_URL": self.stack.service.url}
 
     @property
     def docker_env(self) -> dict[str, str]:

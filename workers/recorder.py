@@ -17,6 +17,9 @@ BATCH = 500
 BUFFER = 20_000
 """Events held while earlier ones are being stored (or Redis is away), before the build has to wait."""
 
+LAST_WORDS = 2000
+"""Characters of log that are remembered, to tell what a step complained of."""
+
 
 class Recorder:
     """The sink of one attempt's events. While Redis is away, events wait here.
@@ -36,6 +39,7 @@ class Recorder:
         self._lock = asyncio.Lock()
         self._last_event = time.monotonic()
         self._writing = False
+        self._last_words = ""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -47,10 +51,16 @@ class Recorder:
         """Seconds since the last event."""
         return time.monotonic() - self._last_event
 
+    @property
+    def last_words(self) -> str:
+        """The end of what steps wrote, `LAST_WORDS` characters at most."""
+        return self._last_words
+
     async def __call__(self, body: EventBody) -> None:
         """Take one event."""
         self._last_event = time.monotonic()
         if isinstance(body, LogChunk):
+            self._last_words = (self._last_words + body.text)[-LAST_WORDS:]
             limited = self._within_limit(body)
             if limited is None:
                 return

@@ -136,7 +136,7 @@ async def plain(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Decompress an archive while it streams by; not every engine knows every compression.
 
     Raises:
-        BuildUserError: it is damaged, or unpacks to too much.
+        BuildUserError: it is damaged (`archive-invalid`), or unpacks to too much (`archive-bomb`).
     """
     unpacking = Decompressor(ARCHIVE)
     try:
@@ -146,7 +146,8 @@ async def plain(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         for piece in unpacking.finish():
             yield piece
     except RequestError as fault:
-        raise BuildUserError(fault.message, slug=fault.slug) from fault
+        slug = "archive-invalid" if isinstance(fault, ContextError) else "archive-bomb"
+        raise BuildUserError(fault.message.replace("context", "archive"), slug=slug) from fault
 
 
 def _inside(root: Path, below: str, url: str) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from shipway.context.limits import KIB, MIB
 from shipway.context.paths import shown
 from shipway.context.source import ContextSource
+from shipway.context.tarmember import member_header
 from shipway.context.walk import LocalFile
 from shipway.exceptions import BuildSystemError, ContextError
 from shipway.models.context import Entry, EntryType
@@ -17,7 +18,6 @@ CHUNK = 256 * KIB
 """Small members are gathered until this many bytes are there."""
 
 _READ = MIB
-_SECOND = 1_000_000_000
 _END = bytes(2 * tarfile.BLOCKSIZE)
 _TYPES = {EntryType.FILE: tarfile.REGTYPE, EntryType.DIR: tarfile.DIRTYPE, EntryType.SYMLINK: tarfile.SYMTYPE}
 
@@ -32,23 +32,23 @@ def tar_of_directory(files: Iterable[LocalFile]) -> Iterator[bytes]:
         ContextError: a file can't be read (`context-unreadable`) or is not what it was when the directory was walked
             (`context-file-changed`). The stream is then not a valid archive, and must not be sent to its end.
     """
-    gathered = bytearray()
+    gathered: list[bytes] = []
+    held = 0
     for file in files:
-        gathered += _header(file.path, file.type, file.mode, file.size, file.stat.st_mtime_ns, file.link)
-        for piece in _content(file):
-            # A large piece goes out as it is, without another copy.
-            if len(piece) >= CHUNK:
-                if gathered:  # an empty chunk would end a chunked HTTP body
-                    yield bytes(gathered)
-                    gathered.clear()
-                yield piece
-            else:
-                gathered += piece
-        gathered += _padding(file.size)
-        if len(gathered) >= CHUNK:
-            yield bytes(gathered)
-            gathered.clear()
-    yield bytes(gathered + _END)
+        for piece in _member(file):
+            gathered.append(piece)
+            held += len(piece)
+            if held >= CHUNK:
+                yield b"".join(gathered)
+                gathered.clear()
+                held = 0
+    yield b"".join([*gathered, _END])
+
+
+def _member(file: LocalFile) -> Iterator[bytes]:
+    yield _header(file.path, file.type, file.mode, file.size, file.stat.st_mtime_ns, file.link)
+    yield from _content(file)
+    yield _padding(file.size)
 
 
 async def tar_of_source(source: ContextSource, entries: Iterable[Entry] | None = None) -> AsyncIterator[bytes]:
@@ -77,17 +77,7 @@ async def tar_of_source(source: ContextSource, entries: Iterable[Entry] | None =
 
 
 def _header(path: str, kind: EntryType, mode: int, size: int, mtime_ns: int, link: str) -> bytes:
-    member = tarfile.TarInfo(path)
-    member.type = _TYPES[kind]
-    member.mode = mode
-    member.size = size
-    member.linkname = link
-    seconds, nanoseconds = divmod(mtime_ns, _SECOND)
-    member.mtime = seconds
-    if nanoseconds:
-        sign, absolute = ("-", -mtime_ns) if mtime_ns < 0 else ("", mtime_ns)
-        member.pax_headers = {"mtime": f"{sign}{absolute // _SECOND}.{absolute % _SECOND:09d}"}
-    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+    return member_header(path, _TYPES[kind], mode, size, mtime_ns, link)
 
 
 def _padding(size: int) -> bytes:

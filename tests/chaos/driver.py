@@ -25,6 +25,8 @@ SPREAD = 6.0
 """Seconds over which builds and faults of a round begin."""
 LONGEST = 9.0
 """Seconds that a fault lasts at most: more than two leases of the fleet."""
+HANDS = ThreadPoolExecutor(4, thread_name_prefix="harm")
+"""Threads that last as long as the process: what they start again gets SIGTERM when the thread ends (see `Child`)."""
 FAULTS_OF_MACHINES = frozenset({
     *("worker-lost", "daemon-lost", "daemon-unreachable", "build-stream-ended", "build-interrupted", "build-error"),
     *("registry-unreachable", "registry-error", "push-stream-ended", "store-unavailable"),
@@ -71,8 +73,8 @@ class Driver:
         orders = [self._order(number, which) for which in range(JOBS)]
         faults = [self._fault() for _ in range(self._rng.choice([1, 2, 2, 3]))]
         done.faults = [f"{kind.name} {duration:.0f} s" for kind, _, duration, _ in faults]
-        with ThreadPoolExecutor(len(orders) + len(faults)) as pool:
-            harm = [pool.submit(self._harm, *fault) for fault in faults]
+        harm = [HANDS.submit(self._harm, *fault) for fault in faults]
+        with ThreadPoolExecutor(len(orders)) as pool:
             ended = [(order, pool.submit(self._carry_out, order, way % 2)) for way, order in enumerate(orders)]
         done.violations += [f"the fault could not be made: {f.exception()!r}" for f in harm if f.exception()]
         self._fleet.heal()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 SHIPWAY = Path(sys.executable).with_name("shipway")
 LIMIT = 90.0
@@ -46,12 +47,12 @@ class Shipway:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+    def start(self, *words: str | Path, stdout: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(
             [SHIPWAY, *map(str, words)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             env=self.env,
             cwd=self.folder,

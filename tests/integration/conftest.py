@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from deploy.local.dockerd import Dockerd
 from deploy.local.engine import engine
 from deploy.local.registry import Login, Registry
 from deploy.local.stack import Plan, Stack
+from tests.integration.command import Shipway
+from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
 
 
@@ -55,3 +58,24 @@ def api(stack: Stack) -> Iterator[HttpApi]:
     """The service of the stack."""
     with HttpApi(stack.service.url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def fleet(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A service and two workers, `one` and `two`, each on a daemon of its own. Both have the base image."""
+    chosen = engine(os.environ.get("SHIPWAY_TEST_ENGINE", ""))
+    folder = tmp_path_factory.mktemp("fleet")
+    with Dockerd(folder / "one", engine=chosen) as one, Dockerd(folder / "two", engine=chosen) as two:
+        for daemon in (one, two):
+            base_image.make(daemon.api)
+        plan = Plan(folder / "stack", workers=0)
+        with Stack(plan, registry=registry, dockerd=one) as running:
+            running.add_worker("one")
+            running.add_worker("two", docker_host=two.host)
+            yield Fleet(running, registry, one, two)
+
+
+@pytest.fixture
+def shipway(fleet: Fleet, tmp_path: Path) -> Shipway:
+    """The command, against the fleet."""
+    return Shipway(fleet.stack.service.url, tmp_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +12,7 @@ import redis
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
+from deploy.local.waiting import wait_until
 
 
 def processes_with(word: str) -> list[int]:
@@ -34,6 +38,36 @@ def tags(dockerd: Dockerd) -> set[str]:
     """Names of all images of a daemon."""
     listed = dockerd.docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
     return {name for name in listed if "<none>" not in name}
+
+
+def images(dockerd: Dockerd) -> set[str]:
+    """Ids of all images of a daemon, those without a name included, but not those that are only steps of others."""
+    return set(dockerd.docker("images", "--quiet", "--no-trunc").stdout.split())
+
+
+def orphans(stack: Stack) -> set[str]:
+    """Files of the object store that nothing will ever remove."""
+    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as connection:
+        due = {str(path) for path in connection.zrange("shipway:expiring", 0, -1)}
+    store = stack.shared.store
+    files = {path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()}
+    return files - due
+
+
+@contextmanager
+def nothing_left(stack: Stack, *daemons: Dockerd) -> Iterator[None]:
+    """Fail unless what happens inside leaves every daemon as it was, and no orphan in the object store."""
+    before = [(set(containers(daemon)), images(daemon), tags(daemon)) for daemon in daemons]
+    yield
+    for daemon, (its_containers, its_images, its_tags) in zip(daemons, before, strict=True):
+        assert wait_until(partial(_no_more_than, daemon, its_containers), 10), containers(daemon)
+        assert images(daemon) <= its_images
+        assert tags(daemon) <= its_tags
+    assert wait_until(lambda: not orphans(stack), 10), orphans(stack)
+
+
+def _no_more_than(daemon: Dockerd, known: set[str]) -> bool:
+    return set(containers(daemon)) <= known
 
 
 class Kept(NamedTuple):

@@ -34,6 +34,7 @@ REMOVING = 30.0
 """Seconds that removing a container may take: much, if it wrote much."""
 UNCOMMITTING = 10.0
 """Seconds that a cancelled commit gets to end and be undone: about 2 GB of changes."""
+_INHERITED = ("User", "ExposedPorts", "Env", "Labels", "Healthcheck", "WorkingDir", "Volumes", "StopSignal")
 _NO_ENTRYPOINT = re.compile(r"\s*ENTRYPOINT\s*\[\s*\]\s*", re.IGNORECASE)
 
 
@@ -174,7 +175,7 @@ class Containers:
             changes = [change for change in changes if not _NO_ENTRYPOINT.fullmatch(change)]
         query = [("container", container_name(container)), ("pause", "1" if pause else "0")]
         query += [("author", author), ("comment", message), *(("changes", change) for change in changes)]
-        body = json.dumps({} if config is None else _restored(config)).encode()
+        body = json.dumps(_restored(config)).encode() if config is not None else None
         image = await made(self._commit(query, body), self._images.remove, limit=UNCOMMITTING)
         if reference is not None:
             await self._images.tag(image, reference)
@@ -238,7 +239,7 @@ class Containers:
             await self.remove(container.id)
         return left
 
-    async def _commit(self, query: list[tuple[str, str]], body: bytes) -> str:
+    async def _commit(self, query: list[tuple[str, str]], body: bytes | None) -> str:
         try:
             return str((await self._api.json("POST", "commit", query=query, body=body, limit=SLOW))["Id"])
         except DockerError as error:
@@ -270,10 +271,8 @@ class Containers:
 def _restored(config: Mapping[str, Any]) -> dict[str, Any]:
     """Give an image back what `create` put something else for.
 
+    Changes are made upon this, so it is all that a container inherits from its image (no ONBUILD: commits drop those).
     An empty list says "none"; a null would say "as the container has it".
     """
-    return {
-        "Entrypoint": config.get("Entrypoint") or [],
-        "Cmd": config.get("Cmd") or [],
-        "Healthcheck": config.get("Healthcheck"),
-    }
+    inherited = {field: config[field] for field in _INHERITED if config.get(field)}
+    return inherited | {"Entrypoint": config.get("Entrypoint") or [], "Cmd": config.get("Cmd") or []}

@@ -58,6 +58,13 @@ _UNREACHABLE = _rule(
     r"connection reset by peer",
     r"request canceled while waiting for connection",
 )
+_NO_REPOSITORY = _rule(
+    "repository-unknown",  # some registries want a repository to be made before the first push
+    BuildUserError,
+    r"name[ _]unknown",
+    r"repository .*(not found|not known|does not exist)",
+    r"\b404 not found",
+)
 _REGISTRY_ERROR = _rule(
     "registry-error",
     BuildSystemError,
@@ -231,7 +238,7 @@ def of_build(message: str, *, step: str | None = None, ran: bool = False) -> Job
 
 def of_push(message: str, reference: str) -> JobError:
     """Judge the error in a push's stream."""
-    for rule in (_DENIED, _REGISTRY_ERROR, _UNREACHABLE, _DISK):
+    for rule in (_DENIED, _NO_REPOSITORY, _REGISTRY_ERROR, _UNREACHABLE, _DISK):
         if rule.pattern.search(message):
             return rule.kind(_cut(f"pushing {reference}: {message}"), slug=rule.slug)
     if re.search(r"does not exist|no such image", message, re.IGNORECASE):

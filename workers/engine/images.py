@@ -11,12 +11,14 @@ from typing import Any
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildUserError
+from shipway.models.event import Warned
 from shipway.models.image import HistoryEntry, ImageDescription
 from shipway.models.spec import RegistryLogin
 from workers.engine import loading, refusals
 from workers.engine.api import QUICK, DaemonApi, Pairs
 from workers.engine.contract import Sink
 from workers.engine.names import image_name, reference
+from workers.engine.platforms import is_for
 from workers.engine.pulling import PulledImage, pull
 from workers.engine.whole import whole_tar
 
@@ -182,6 +184,9 @@ class Images:
         """
         options = {"changes": changes, "message": message, "platform": platform}
         image = await loading.import_tar(self._api, chunks, sink=sink, **options)  # type: ignore[arg-type]
+        made = await self.inspect(image)
+        if not is_for(platform, made.os, made.architecture):  # Engine 20.10 looks at the system only
+            await sink(Warned(message=f"the image is for {made.os}/{made.architecture}: this engine makes no other"))
         if reference is not None:
             await self.tag(image, reference)
         return image

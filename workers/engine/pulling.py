@@ -15,6 +15,7 @@ from workers.engine import refusals
 from workers.engine.api import DaemonApi
 from workers.engine.contract import Sink
 from workers.engine.logins import auth_header
+from workers.engine.platforms import is_for
 from workers.engine.progress import layer_progress
 from workers.engine.stream import error_in, messages
 from workers.engine.throttle import Throttle
@@ -44,10 +45,10 @@ async def pull(
         image = await api.json("GET", f"images/{reference}/json")
     except DockerError as error:
         raise refusals.of_pull(error.message, str(reference)) from error
-    got = f"{image['Os']}/{image['Architecture']}"
-    if platform is not None and got != "/".join(platform.split("/")[:2]):
+    system, architecture = str(image["Os"]), str(image["Architecture"])
+    if not is_for(platform, system, architecture):
         # Both engines take an image that isn't a multi-platform one, whatever it is for.
-        await sink(Warned(message=f"{reference} is for {got}, not for {platform}: its registry has no other"))
+        await sink(Warned(message=f"{reference} is for {system}/{architecture} only, not for {platform}"))
     return PulledImage(str(image["Id"]), digest)
 
 

@@ -28,12 +28,12 @@ _PLATFORM = re.compile(
 )
 _DENIED = re.compile(
     r"unauthorized|\bdenied\b|authentication required|no basic auth credentials|authorization failed|"
-    r"insufficient[_ ]scope|\b40[13] (unauthorized|forbidden)|unexpected HTTP status: 40[13]",
+    r"insufficient[_ ]scope|\b40[13] (unauthorized|forbidden)|HTTP (status: )?40[13]\b",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
     r"manifest .*(unknown|not found)|(manifest|name|repository)[ _]unknown|repository .* not found|"
-    r"repository name not known|: not found$",
+    r"repository name not known|: not found$|HTTP 404 response|^unknown: *$",
     re.IGNORECASE,
 )
 _UNREACHABLE = re.compile(

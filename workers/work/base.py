@@ -148,13 +148,18 @@ class Work(ABC, Generic[S]):
         return digest
 
     async def _pushed(self, tag: str, push: Any) -> str:
+        why = ""
         async for attempt in stamina.retry_context(
             on=_passes, attempts=None, timeout=PUSH_SECONDS, wait_initial=0.5, wait_max=5
         ):
             with attempt:
                 if attempt.num > 1:
-                    await self.recorder(Warned(message=f"pushing {tag} again, try {attempt.num}"))
-                digest: str = await push()
+                    await self.recorder(Warned(message=f"pushing {tag} again, try {attempt.num}: {why}"))
+                try:
+                    digest: str = await push()
+                except BuildSystemError as fault:
+                    why = fault.message
+                    raise
         return digest
 
 
