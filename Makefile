@@ -2,6 +2,9 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
+# Tests wait more than they work; those of one file share the daemons that the file needs.
+AT_ONCE := --numprocesses 3 --dist loadfile
+LOCKED = --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -24,6 +27,10 @@ demo: setup ## build, push and run examples/hello through API, queue and worker
 engine28: ## fetch the current Docker Engine beside the installed one, if the machine's package sources have it
 	@sh deploy/engines/fetch.sh || echo "engine28: could not be fetched; tests run on the installed engine only"
 
+.PHONY: tools
+tools: ## fetch what checks the files of deploy/: prometheus, nginx
+	@sh deploy/tools/fetch.sh || echo "tools: could not be fetched; the tests that need them are skipped"
+
 .PHONY: check
 check: setup ## lint, format, types, import contracts, spelling
 	@$(PYTHON) -m ruff check .
@@ -33,10 +40,10 @@ check: setup ## lint, format, types, import contracts, spelling
 	@$(PYTHON) -m codespell_lib
 
 .PHONY: test
-test: setup engine28 ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
-	@$(PYTEST)
-	@if [ -x .cache/engine28/usr/sbin/dockerd ]; then \
-		echo "the same on Engine 28:"; SHIPWAY_TEST_ENGINE=28 $(PYTEST) tests/integration; \
+test: setup engine28 tools ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
+	@$(PYTEST) $(AT_ONCE)
+	@if [ -x .cache/engine28/usr/sbin/dockerd ]; then echo "the same on Engine 28:"; \
+		SHIPWAY_TEST_ENGINE=28 $(PYTEST) $(AT_ONCE) -m "not engine_independent" tests/integration; \
 	else echo "NOT run on Engine 28: it could not be fetched"; fi
 
 .PHONY: chaos
@@ -48,13 +55,11 @@ bench: setup ## measure against docker itself, in one run, as ratios
 	@$(PYTHON) -m bench
 
 .PHONY: lock
-lock: setup ## pin every dependency with its hashes anew
-	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--upgrade pyproject.toml --extra service --extra workers -o requirements.lock
-	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--upgrade pyproject.toml --extra service --extra workers --group dev deploy/build.in -o requirements-dev.lock
-	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--upgrade deploy/bootstrap.in -o deploy/bootstrap.lock
+lock: setup ## pin every dependency with its hashes; UPGRADE=--upgrade takes the newest of all
+	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers -o requirements.lock
+	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers --group dev deploy/build.in \
+		-o requirements-dev.lock
+	@.venv/bin/uv pip compile $(LOCKED) deploy/bootstrap.in -o deploy/bootstrap.lock
 
 .PHONY: proto
 proto: setup ## generate the protobuf modules anew

@@ -8,7 +8,7 @@ set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 target=$root/.cache/engine28
-packages="docker.io docker-cli docker-buildx containerd"
+packages="docker.io docker-cli docker-buildx docker-compose containerd"
 
 say() { echo "engine 28: $*"; }
 

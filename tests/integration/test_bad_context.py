@@ -22,6 +22,8 @@ from tests.integration.http_api import TAR, HttpApi, refusal, user_steps
 from tests.integration.leftovers import kept
 from tests.unit.context.archives import END, member, pax_member, raw_header, record
 
+pytestmark = pytest.mark.engine_independent
+
 GOOD = tar_of(script("FROM base", "COPY . /all"))
 ZEROS = member("zeros", bytes(48 * 2**20)) + END
 GIB = 2**30

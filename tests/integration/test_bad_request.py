@@ -17,6 +17,8 @@ from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import TAR, HttpApi, refusal
 from tests.integration.leftovers import kept
 
+pytestmark = pytest.mark.engine_independent
+
 UNKNOWN = "sha256:" + "5" * 64
 NESTED = "[" * 50_000
 JSON = {"Content-Type": "application/json"}

@@ -18,6 +18,8 @@ from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import HttpApi
 from tests.integration.leftovers import processes_with
 
+pytestmark = pytest.mark.engine_independent
+
 
 @pytest.fixture
 def shipway(stack: Stack, tmp_path: Path) -> Shipway:

@@ -12,6 +12,8 @@ from shipway.models.job import JobState
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi, refusal
 
+pytestmark = pytest.mark.engine_independent
+
 TALK = "for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.2; done"
 """Writes for a second and a half, so that a follower can be there in the middle of it."""
 

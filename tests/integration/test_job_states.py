@@ -33,6 +33,8 @@ from shipway.storage.jobs import Claim, Fenced, JobStore
 from shipway.storage.redis import connect
 from tests.integration.contexts import once
 
+pytestmark = pytest.mark.engine_independent
+
 T = TypeVar("T")
 MAX_ATTEMPTS = 3
 FEW = 3

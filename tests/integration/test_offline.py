@@ -17,6 +17,8 @@ from deploy.local.engine import REPOSITORY
 from service.main import create_app
 from shipway.settings import Settings
 
+pytestmark = pytest.mark.engine_independent
+
 UV = Path(sys.executable).with_name("uv")
 SERVERS = ("redis", "celery", "kombu", "fastapi", "starlette", "obstore", "aiodocker", "grpclib", "prometheus_client")
 

@@ -6,10 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from tests.integration.command import SHIPWAY, Shipway, write
 from tests.integration.contexts import once
+
+pytestmark = pytest.mark.engine_independent
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 APP = "FROM base AS app\nARG VERSION\nRUN --mount=type=secret,id=token true # {word}\nFROM app\nRUN echo last\n"

@@ -29,6 +29,8 @@ from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
 from tests.integration.leftovers import processes_with
 
+pytestmark = pytest.mark.engine_independent
+
 LEASE, GRACE = 3, 1
 WORKER = "local-1"
 QUEUE = "shipway"

@@ -21,6 +21,8 @@ from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 
+pytestmark = pytest.mark.engine_independent
+
 SPEC = BuildSpec(context="sha256:" + "0" * 64, tags=("a:1",))
 KEPT = 100
 """Ended jobs that these tests let a project keep."""

@@ -14,6 +14,8 @@ from shipway.models.job import JobState
 from tests.integration.command import write
 from tests.integration.contexts import once, script
 
+pytestmark = pytest.mark.engine_independent
+
 
 async def test_build_followed_and_waited_for(stack: Stack, tmp_path: Path) -> None:
     word = once()

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Fetches what checks the files of deploy/ into .cache/tools/: prometheus with promtool, and nginx.
+#
+# Nothing is installed: the Debian packages are unpacked into a folder and run from there.
+# Does nothing when they are there. Exits 1 when they can't be had.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+target=$root/.cache/tools
+
+[ ! -x "$target/usr/bin/promtool" ] || exit 0
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+apt-get -qq -o APT::Sandbox::User=root update
+apt-get -qq -o APT::Sandbox::User=root download prometheus nginx
+for package in *.deb; do
+    dpkg -x "$package" "$work/root"
+done
+"$work/root/usr/bin/promtool" --version > /dev/null 2>&1 # it must run on this system's libraries
+
+mkdir -p "$(dirname "$target")"
+rm -rf "$target"
+mv "$work/root" "$target"
