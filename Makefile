@@ -47,8 +47,8 @@ test: setup engine28 tools ## run all tests on a real Redis, dockerd and registr
 	else echo "NOT run on Engine 28: it could not be fetched"; fi
 
 .PHONY: chaos
-chaos: setup ## faults on the real stack: processes killed and stopped, links cut
-	@$(PYTEST) tests/chaos
+chaos: setup ## faults on the real stack, one by one; ROUNDS=200 for random ones under load
+	@$(if $(ROUNDS),$(PYTHON) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)),$(PYTEST) tests/chaos)
 
 .PHONY: bench
 bench: setup ## measure against docker itself, in one run, as ratios

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from shipway.models.job import Job
 from shipway.models.spec import SHARED_QUEUE, own_queue
+from shipway.redis_url import Sentinels
 
 TASK = "shipway.run"
 PRIORITIES = 10
@@ -24,7 +25,8 @@ PUBLISHING = 3.0
 
 def celery_app(redis_url: str, **overrides: Any) -> Celery:
     """Make the Celery app with the settings that the failure model needs."""
-    app = Celery("shipway", broker=redis_url, set_as_current=False)
+    sentinels = Sentinels.of(redis_url)
+    app = Celery("shipway", broker=sentinels.broker if sentinels else redis_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -51,6 +53,7 @@ def celery_app(redis_url: str, **overrides: Any) -> Celery:
             "health_check_interval": 10,
             "queue_order_strategy": "priority",
             "priority_steps": list(range(PRIORITIES)),
+            **({"master_name": sentinels.name} if sentinels else {}),
         },
         **overrides,
     )

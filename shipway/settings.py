@@ -13,7 +13,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SHIPWAY_", frozen=True, extra="ignore")
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="queue, records and events")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="queue, records and events: redis://, rediss://, or sentinel://host,host/name",
+    )
     store_url: str = Field("file:///var/lib/shipway/store", description="object store of contexts: file, s3, gs, az")
     secret_keys: SecretStr = Field(
         SecretStr(""), description="Fernet keys, newest first, comma separated; seal credentials on their way"

@@ -11,12 +11,26 @@ from deploy.local.processes import Child
 
 
 class RedisServer:
-    """`redis-server` on 127.0.0.1, its append-only file in `state` (DESIGN §4: `appendfsync always`, `noeviction`)."""
+    """`redis-server` on 127.0.0.1, its append-only file in `state` (DESIGN §4: `appendfsync always`, `noeviction`).
 
-    def __init__(self, state: Path, *, port: int | None = None) -> None:
+    Args:
+        state: folder of its data and its log.
+        port: any free one if not given.
+        program: another server that speaks Redis's language, such as `valkey-server`.
+        extra: more arguments for it.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        port: int | None = None,
+        program: str | Path = "redis-server",
+        extra: tuple[str, ...] = (),
+    ) -> None:
         self.state = state
         self.port = port or free_port()
-        self.child = Child("redis", self._command(), log=state / "redis.log")
+        self.child = Child("redis", [program, *self._arguments(), *extra], log=state / "redis.log")
 
     @property
     def url(self) -> str:
@@ -39,7 +53,7 @@ class RedisServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
-    def _command(self) -> list[str]:
+    def _arguments(self) -> list[str]:
         settings = {
             "bind": LOOPBACK,
             "port": str(self.port),
@@ -50,4 +64,4 @@ class RedisServer:
             "save": "",
             "daemonize": "no",
         }
-        return ["redis-server", *(word for key, value in settings.items() for word in (f"--{key}", value))]
+        return [word for key, value in settings.items() for word in (f"--{key}", value)]

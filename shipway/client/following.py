@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import get_args
 
 import httpx
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from shipway.client.connection import Backoff, Connection, may_pass
 from shipway.client.refusals import unreachable
 from shipway.client.sse import ServerSentEvent, SseParser
 from shipway.exceptions import ClientError, ShipwayError
-from shipway.models.event import Event, EventBody, StateChanged
+from shipway.models.event import Event, StateChanged, Unknown
 from shipway.models.job import Job, JobState
 
 SILENCE = 45.0
@@ -22,8 +21,6 @@ SILENCE = 45.0
 PATIENCE = 120.0
 """Seconds without any connection after which following is given up."""
 _FINAL = frozenset(state for state in JobState if state.final)
-_KNOWN = frozenset(kind.model_fields["type"].default for kind in get_args(get_args(EventBody)[0]))
-"""The types of body this client knows."""
 
 
 def is_final(event: Event) -> bool:
@@ -117,14 +114,12 @@ class Follower:
         try:
             event = Event.model_validate_json(message.data)
         except ValidationError as fault:
-            if message.event not in _KNOWN:
-                return None
             raise ClientError(
                 f"event {seq} of {self._path} can't be read; is this client older than the service?",
                 slug="unexpected-answer",
             ) from fault
         self._ended = is_final(event)
-        return event
+        return None if isinstance(event.body, Unknown) else event
 
 
 def _number(message: ServerSentEvent) -> int:

@@ -6,9 +6,9 @@ Bodies are told apart by `type`. Times are seconds since the epoch; durations ar
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from shipway.models.error import Problem
 
@@ -102,6 +102,25 @@ class Pushed(Body):
 
 
 EventBody = Annotated[StateChanged | StepChanged | LogChunk | Progress | Warned | Pushed, Field(discriminator="type")]
+_KNOWN = frozenset(kind.model_fields["type"].default for kind in get_args(get_args(EventBody)[0]))
+
+
+class Unknown(Body):
+    """A body of a type that only a newer version knows: handed on as it is, and otherwise passed over."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+
+    @field_validator("type")
+    @classmethod
+    def _is_unknown(cls, value: str) -> str:
+        if value in _KNOWN:
+            raise ValueError("a body of a known type must be as that type is")
+        return value
+
+
+AnyBody = Annotated[EventBody | Unknown, Field(union_mode="left_to_right")]
 
 
 class Event(Body):
@@ -110,8 +129,8 @@ class Event(Body):
     seq: int = Field(description="number of the event in its job, from 1, without gaps")
     at: float = Field(description="when it was recorded, seconds since the epoch by Redis's clock")
     attempt: int = Field(description="the attempt of the job it belongs to; 0 before the first")
-    body: EventBody
+    body: AnyBody
 
 
-BODY: TypeAdapter[EventBody] = TypeAdapter(EventBody)
+BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 """Reads a body from JSON by its `type`."""

@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shipway.exceptions import Unavailable
+from shipway.redis_url import Sentinels
 
 CONNECT_TIMEOUT = 3.0
 """Seconds to wait for a connection."""
@@ -27,17 +29,31 @@ ANSWER_TIMEOUT = 12.0
 
 
 def connect(url: str) -> Redis:
-    """Make a client for a `redis://`, `rediss://` or `unix://` URL; nothing is sent yet."""
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=SOCKET_TIMEOUT,
-        socket_keepalive=True,
-        health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    """Make a client for a URL as `shipway.redis_url` describes it; nothing is sent yet."""
+    sentinels = Sentinels.of(url)
+    if sentinels is None:
+        return Redis.from_url(url, **_options())
+    group = Sentinel(  # type: ignore[no-untyped-call]
+        sentinels.hosts,
+        sentinel_kwargs={"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": CONNECT_TIMEOUT},
+        db=sentinels.database,
+        username=sentinels.user,
+        password=sentinels.password,
+        **_options(),
     )
+    return cast("Redis", group.master_for(sentinels.name))
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "decode_responses": True,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": SOCKET_TIMEOUT,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        "retry_on_error": [RedisConnectionError, RedisTimeoutError],
+    }
 
 
 @asynccontextmanager

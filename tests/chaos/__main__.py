@@ -1,4 +1,4 @@
-"""`python -m tests.chaos ROUNDS`: the long run of the random driver; its table goes to docs/chaos-results.md."""
+"""`python -m tests.chaos --rounds N --seed S`: the random driver's long run; docs/chaos-results.md gets its table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "chaos-results.md"
 def main() -> int:
     """Run, print each round as it ends, write the table; the exit code tells whether an invariant broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("rounds", type=int)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--keep", type=Path, help="folder for the state and the logs; a temporary one if not given")

@@ -21,6 +21,7 @@ from deploy.local.redis import RedisServer
 from deploy.local.registry import Registry
 from deploy.local.servers import Service, Shared, WorkerProcess
 from deploy.local.waiting import wait_until
+from shipway.models.event import BODY, Event
 from shipway.models.job import Job
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
@@ -135,6 +136,15 @@ class Fleet:
         worker = self.api.job(job.id).worker or ""
         return Running(job, worker, next(name for name in NAMES if name != worker))
 
+    def so_far(self, job_id: str) -> list[Event]:
+        """The events of a job that there are now, past every link and the service."""
+        with self.records() as redis:
+            entries = redis.xrange(f"shipway:job:{job_id}:events")
+        return [
+            Event(seq=seq, at=float(e["at"]), attempt=int(e["attempt"]), body=BODY.validate_json(e["body"]))
+            for seq, (_, e) in enumerate(entries, 1)
+        ]
+
     def pool(self, worker: str) -> list[int]:
         """Process ids of a worker's pool; none when it is dead."""
         pid = self.workers[worker].child.pid
@@ -154,13 +164,13 @@ class Fleet:
         others = [name for name in self.workers if name != worker]
         for name in others:
             self.api.http.post(f"/v1/workers/{name}/drain").raise_for_status()
-        assert wait_until(lambda: all(self.problem_of(name) == "drained" for name in others), 15)
+        assert wait_until(lambda: all(self.problem_of(name) == "drained" for name in others), 60)
         try:
             yield
         finally:
             for name in others:
                 self.api.http.post(f"/v1/workers/{name}/resume").raise_for_status()
-            assert wait_until(lambda: all(not self.problem_of(name) for name in others), 15)
+            assert wait_until(lambda: all(not self.problem_of(name) for name in others), 60)
 
     def _children(self) -> list[Child]:
         return [part.child for part in self._parts()]

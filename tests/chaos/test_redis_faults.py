@@ -120,7 +120,7 @@ def test_redis_replaced_by_an_empty_one(fleet: Fleet, measured: Measured) -> Non
     shutil.rmtree(fleet.redis.state / "appendonlydir")
     fleet.redis.start()
     back = time.monotonic()
-    assert wait_until(lambda: not processes_with(word), 3 * LEASE)  # nobody wants that build any more
+    assert wait_until(lambda: not processes_with(word), 60)  # nobody wants that build any more
     ended = [fleet.api.succeed(script("FROM base", f"RUN echo {once()}")) for _ in range(2)]
     measured("until new builds were done", time.monotonic() - back)
     pinned = [fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker=name) for name in fleet.workers]
@@ -143,7 +143,7 @@ def test_hung_redis_is_told_in_time_and_accepts_nothing_later(fleet: Fleet, meas
         measured("until every request was refused", took)
     finally:
         os.kill(fleet.redis.child.pid, signal.SIGCONT)
-    assert wait_until(fleet.services[0].ready, 10)
+    assert wait_until(fleet.services[0].ready, 60)
     fresh = fleet.api.succeed(script("FROM base", f"RUN echo {once()}"))
 
     check_refusals(answers)
@@ -158,8 +158,9 @@ def test_link_to_redis_that_breaks_again_and_again(fleet: Fleet, link: str) -> N
     proxy = fleet.to_redis[worker if link == "worker" else "service"]
 
     for _ in range(8):
+        before = len(fleet.so_far(job.id))
         proxy.blink()
-        wait_until(lambda: False, 0.4)
+        assert wait_until(lambda: fleet.api.job(job.id).state.final or len(fleet.so_far(job.id)) > before, 60)  # noqa: B023
     seen: list[int] = []
     while not seen or not fleet.api.job(job.id).state.final:
         seen += [sent.id for sent in fleet.api.follow(job.id, {"Last-Event-ID": str(len(seen))})]
@@ -178,7 +179,8 @@ def test_full_redis_refuses_new_jobs_and_keeps_what_runs(fleet: Fleet, measured:
         redis.config_set("maxmemory", 1)
         try:
             answers = [fleet.api.http.post("/v1/builds", json=body) for _ in range(3)]
-            assert wait_until(lambda: False, 2 * LEASE) is False  # longer than a lease
+            lease = float(redis.zscore("shipway:running", job.id) or 0)
+            assert wait_until(lambda: float(redis.zscore("shipway:running", job.id) or 0) > lease + LEASE * 1000, 60)
             running = fleet.api.job(job.id)
         finally:
             redis.config_set("maxmemory", 0)

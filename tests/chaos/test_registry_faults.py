@@ -18,7 +18,7 @@ from tests.integration.contexts import once, script
 def test_registry_away_during_a_push_is_ridden_out(fleet: Fleet, measured: Measured) -> None:
     fleet.to_registry.cut()
     job = fleet.api.submit(script("FROM base", f"RUN echo {once()}"), tags=[fleet.tag()], push=True)
-    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 60)
     built = time.monotonic()
     assert wait_until(lambda: time.monotonic() - built > seconds(short=10, long=60), 70)
     fleet.to_registry.restore()
@@ -36,7 +36,7 @@ def test_registry_killed_and_restarted_during_a_push(fleet: Fleet) -> None:
     tag = fleet.tag()
     fleet.to_registry.slow(400_000)  # so that the base layer takes some seconds
     job = fleet.api.submit(script("FROM base", f"RUN echo {once()}"), tags=[tag], push=True)
-    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 60)
 
     fleet.registry.child.kill()
     fleet.to_registry.restore()
@@ -50,13 +50,13 @@ def test_registry_killed_and_restarted_during_a_push(fleet: Fleet) -> None:
 def test_job_that_dies_after_its_build_resumes_with_the_push(fleet: Fleet, measured: Measured) -> None:
     fleet.to_registry.cut()
     job = fleet.api.submit(talk(1), tags=[fleet.tag()], push=True)
-    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).result.image_id, 60)
     before = fleet.api.job(job.id)
 
     for pid in fleet.pool(before.worker or ""):
         os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
-    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 60)
     measured("until the next attempt", time.monotonic() - killed)
     fleet.to_registry.restore()
     ended = fleet.api.wait(job.id)

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import time
+from itertools import pairwise
 
 from deploy.local.waiting import wait_until
+from shipway.models.event import Event, StateChanged
 from shipway.models.job import JobState
 from shipway.queue import Queue
 from tests.chaos.conftest import Measured
-from tests.chaos.fleet import LEASE, Fleet, talk
+from tests.chaos.fleet import GRACE, Fleet, talk
 from tests.chaos.invariants import broken, states, written
 from tests.integration.contexts import once, script
 from tests.integration.leftovers import containers, processes_with
@@ -23,7 +25,7 @@ def test_worker_killed_in_mid_build_loses_nothing(fleet: Fleet, measured: Measur
 
     fleet.workers[victim].child.kill()
     killed = time.monotonic()
-    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 60)
     measured("until the next attempt", time.monotonic() - killed)
     ended = fleet.api.wait(job.id)
 
@@ -49,12 +51,12 @@ def test_process_of_the_pool_killed_in_mid_build_is_replaced(fleet: Fleet, measu
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
-    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 30)
+    assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 60)
     measured("until the next attempt", time.monotonic() - killed)
 
     assert fleet.api.wait(job.id).state is JobState.SUCCEEDED
     assert broken(fleet.api, job.id) == []
-    assert wait_until(lambda: len(fleet.pool(victim)) == 2 and not set(before) & set(fleet.pool(victim)), 10)
+    assert wait_until(lambda: len(fleet.pool(victim)) == 2 and not set(before) & set(fleet.pool(victim)), 30)
     assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker=victim).attempt == 1
 
 
@@ -64,8 +66,7 @@ def test_worker_frozen_longer_than_its_lease_is_fenced_off(fleet: Fleet) -> None
 
     fleet.signal(victim, signal.SIGSTOP)
     try:
-        assert wait_until(lambda: fleet.api.job(job.id).attempt == 2, 4 * LEASE)
-        fleet.api.wait_for_text(job.id, "line 3")
+        assert wait_until(lambda: "line 3" in written(fleet.so_far(job.id), 2), 60)
     finally:
         fleet.signal(victim, signal.SIGCONT)
     ended = fleet.api.wait(job.id)
@@ -76,7 +77,7 @@ def test_worker_frozen_longer_than_its_lease_is_fenced_off(fleet: Fleet) -> None
     assert {e.attempt for e in events if e.seq > second} == {2}
     assert written(events, 2) == [f"line {n}" for n in range(1, 41)]
     assert broken(fleet.api, job.id) == []
-    assert wait_until(lambda: not processes_with(word), 10)  # its own build is stopped, not only unheard
+    assert wait_until(lambda: not processes_with(word), 30)  # its own build is stopped, not only unheard
 
 
 def test_worker_cut_off_stops_its_build_before_the_lease_ends(fleet: Fleet) -> None:
@@ -85,22 +86,21 @@ def test_worker_cut_off_stops_its_build_before_the_lease_ends(fleet: Fleet) -> N
     own = processes_with(word)
 
     fleet.to_redis[victim].freeze()
-    frozen = time.monotonic()
-    assert wait_until(lambda: not any(pid in processes_with(word) for pid in own), 3 * LEASE)
-    took = time.monotonic() - frozen
+    assert wait_until(lambda: not set(own) & set(processes_with(word)), 60)
+    attempt = fleet.api.job(job.id).attempt
     ended = fleet.api.wait(job.id)
 
-    assert took < LEASE + 2.5  # the lease may have been renewed just before, and stopping takes a moment
-    assert (ended.state, ended.worker) == (JobState.SUCCEEDED, other)
+    assert attempt == 1
+    assert (ended.state, ended.worker, ended.attempt) == (JobState.SUCCEEDED, other, 2)
     assert broken(fleet.api, job.id) == []
 
 
 def test_job_that_is_lost_again_and_again_fails_as_worker_lost(fleet: Fleet) -> None:
     job = fleet.api.submit(talk(60))
     for attempt in (1, 2, 3):
-        assert wait_until(lambda: fleet.api.job(job.id).attempt == attempt, 40)  # noqa: B023
+        assert wait_until(lambda: fleet.api.job(job.id).attempt == attempt, 60)  # noqa: B023
         running = fleet.api.job(job.id)
-        assert wait_until(lambda: fleet.api.job(job.id).steps, 10)
+        assert wait_until(lambda: fleet.api.job(job.id).steps, 30)
         for pid in fleet.pool(running.worker or ""):
             os.kill(pid, signal.SIGKILL)
 
@@ -123,16 +123,16 @@ def test_container_of_a_dead_attempt_is_swept(fleet: Fleet) -> None:
     for pid in fleet.pool("a"):
         os.kill(pid, signal.SIGKILL)
 
-    assert wait_until(lambda: not set(before) & set(containers(fleet.daemons["a"])), 30)
+    assert wait_until(lambda: not set(before) & set(containers(fleet.daemons["a"])), 60)
     fleet.api.cancel(job_id)
     assert fleet.api.wait(job_id).state is JobState.CANCELLED
-    assert wait_until(lambda: containers(fleet.daemons["a"]) == [], 10)
+    assert wait_until(lambda: containers(fleet.daemons["a"]) == [], 30)
 
 
 def test_rolling_restart_under_load_loses_and_repeats_nothing(fleet: Fleet, measured: Measured) -> None:
     jobs = [fleet.api.submit(talk(2), tags=[fleet.tag()], push=True) for _ in range(12)]
     began = time.monotonic()
-    assert wait_until(lambda: sum(fleet.api.job(job.id).state is JobState.RUNNING for job in jobs) == 4, 30)
+    assert wait_until(lambda: sum(fleet.api.job(job.id).state is JobState.RUNNING for job in jobs) == 4, 60)
     for name in fleet.workers:
         fleet.workers[name].child.stop(grace=30)
         fleet.workers[name].start()
@@ -141,8 +141,15 @@ def test_rolling_restart_under_load_loses_and_repeats_nothing(fleet: Fleet, meas
 
     assert [job.state for job in ended] == [JobState.SUCCEEDED] * 12
     assert [fault for job in jobs for fault in broken(fleet.api, job.id)] == []
-    # Each was shorter than the grace period, so each ran once and was pushed once.
-    assert [job.attempt for job in ended] == [1] * 12
+    assert [spent for job in jobs for spent in _given_back_after(fleet.api.events(job.id)) if spent < GRACE] == []
+    with fleet.records() as redis:
+        assert {redis.hget(f"shipway:job:{job.id}", "losses") for job in jobs} == {"0"}
+
+
+def _given_back_after(events: list[Event]) -> list[float]:
+    """Seconds that each attempt had run which was given back to the queue; none is if it can end within the grace."""
+    changes = [(event.at, event.body.state) for event in events if isinstance(event.body, StateChanged)]
+    return [end - began for (began, was), (end, became) in pairwise(changes) if (was, became) == ("running", "queued")]
 
 
 def test_stopped_worker_hands_back_what_it_cannot_finish_at_no_cost(fleet: Fleet, measured: Measured) -> None:
@@ -169,7 +176,7 @@ def test_drained_worker_finishes_its_job_and_takes_no_other(fleet: Fleet) -> Non
 
     assert [one.worker for one in others] == [other] * 3
     assert (seen, own.state, own.worker, own.attempt) == ("draining", JobState.SUCCEEDED, drained, 1)
-    assert wait_until(lambda: fleet.state_of(drained) == "ready", 15)
+    assert wait_until(lambda: fleet.state_of(drained) == "ready", 60)
     assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker=drained).worker == drained
 
 
