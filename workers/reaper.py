@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 from redis.exceptions import RedisError
 
-from shipway.exceptions import ShipwayError
+from shipway.exceptions import ShipwayError, Unavailable
 from shipway.models.error import Problem
 from shipway.models.job import Job
 from shipway.models.worker import WorkerState
@@ -79,10 +79,17 @@ class Reaper:
             await self._take_back(job_id)
         alive = {worker.name for worker in await self.workers.all() if worker.state is WorkerState.READY}
         for job_id in overdue.to_send:
-            job = await self.jobs.get(job_id)
-            if job is not None and await self.queue.enqueue(job, worker=_resumes_on(job, alive)):
-                metrics.RESENT.inc()
+            await self._send_again(job_id, alive)
         await self.blobs.expire()
+
+    async def _send_again(self, job_id: str, alive: set[str]) -> None:
+        try:
+            job = await self.jobs.get(job_id)
+        except Unavailable as fault:
+            log.warning("leaves a job to newer workers", job=job_id, fault=fault.message)
+            return
+        if job is not None and await self.queue.enqueue(job, worker=_resumes_on(job, alive)):
+            metrics.RESENT.inc()
 
     async def _take_back(self, job_id: str) -> None:
         delay = backoff(await self.jobs.losses(job_id) + 1)

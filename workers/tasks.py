@@ -12,8 +12,11 @@ from workers.settings import worker_settings
 
 
 @app.task(name=TASK)
-def run_job(job_id: str) -> None:
-    """Claim the job, run it and settle it; a message that means nothing any more is dropped."""
+def run_job(job_id: str, **_: object) -> None:
+    """Claim the job, run it and settle it; a message that means nothing any more is dropped.
+
+    The task's name is the version of the message; what a newer sender adds by name is passed over.
+    """
     asyncio.run(_run(job_id))
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from redis.asyncio import Redis
 from ulid import ULID
 
+from shipway.exceptions import Unavailable
 from shipway.models.error import Problem
 from shipway.models.event import BODY, EventBody, Step
 from shipway.models.job import Job, JobState, Result, Timings, cache_hit_ratio
@@ -20,6 +21,9 @@ from shipway.settings import Settings
 from shipway.storage import keys
 from shipway.storage.redis import Scripts
 
+VERSION = 1
+"""Of records and of what belongs to them. Fields that are added don't change it, for who doesn't know them passes over
+them. It is raised when an older worker must not take such a job: it leaves the job to those that know."""
 RESEND = 15.0
 """Seconds after which the message of a job that is still queued is sent again."""
 ACCEPTING = 10.0
@@ -98,19 +102,27 @@ class JobStore:
                 keys.job(""),
                 self._settings.max_jobs,
                 deadline,
-                *("version", 1, "project", project, "kind", spec.kind, "queue", spec.queue),
+                *("version", VERSION, "project", project, "kind", spec.kind, "queue", spec.queue),
                 *("spec", spec.model_dump_json()),
             ],
         )
         return (made, False) if made else (job_id, True)
 
     async def get(self, job_id: str) -> Job | None:
-        """Read a record, or None when there is none."""
+        """Read a record, or None when there is none.
+
+        Raises:
+            Unavailable: a newer version of Shipway wrote it.
+        """
         fields: Any = await self._redis.hgetall(keys.job(job_id))
         return _job(fields) if fields else None
 
     async def page(self, project: str, before: str | None, limit: int) -> list[Job]:
-        """Read a project's newest jobs, newest first, older than the job `before`."""
+        """Read a project's newest jobs, newest first, older than the job `before`.
+
+        Raises:
+            Unavailable: a newer version of Shipway wrote one of them.
+        """
         newest = "+inf"
         if before is not None:
             score = await self._redis.zscore(keys.jobs(project), before)
@@ -131,7 +143,7 @@ class JobStore:
         attempt = await self._scripts.call(
             "claim",
             [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker)],
-            [job_id, worker, self._settings.lease * 1000, self._retention, nonce or token_hex(8)],
+            [job_id, worker, self._settings.lease * 1000, self._retention, nonce or token_hex(8), VERSION],
         )
         if not attempt:
             return None
@@ -276,6 +288,13 @@ def _dump_error(error: BaseModel | None) -> str:
 
 
 def _job(fields: dict[str, str]) -> Job:
+    version = int(fields["version"])
+    if version > VERSION:
+        raise Unavailable(
+            "a newer version of Shipway wrote this job; ask again, once every part runs that version",
+            slug="record-newer",
+        )
+
     def loaded(name: str, default: Any) -> Any:
         return json.loads(fields[name]) if name in fields else default
 
@@ -284,6 +303,7 @@ def _job(fields: dict[str, str]) -> Job:
 
     steps = tuple(Step.model_validate(step) for step in loaded("steps", []))
     return Job(
+        version=version,
         id=fields["id"],
         project=fields["project"],
         kind=Kind(fields["kind"]),

@@ -80,13 +80,13 @@ class WorkerRegistry:
             known = before.get(image.id)
             since = ImageOnWorker.model_validate_json(known).since if known else image.since
             fields[image.id] = image.model_copy(update={"since": since}).model_dump_json()
+        pipe = self._redis.pipeline(transaction=True)
         if fields != before:
-            pipe = self._redis.pipeline(transaction=True)
             pipe.delete(key)
             if fields:
                 pipe.hset(key, mapping=fields)
-            await pipe.execute()
-        await self._redis.expire(key, DAY)
+        pipe.expire(key, DAY)
+        await pipe.execute()
 
     async def lead(self, name: str, seconds: float) -> bool:
         """Become, or stay, the one reaper for some seconds; False when another worker is."""

@@ -29,7 +29,8 @@ def group(tmp_path: Path) -> Iterator[WatchedRedis]:
 @pytest.fixture
 def api(group: WatchedRedis, daemons: dict[str, Dockerd], tmp_path: Path) -> Iterator[HttpApi]:
     """A service and a worker that know nothing but the sentinels."""
-    shared = Shared(group.url, tmp_path / "store", "", SETTINGS)
+    settings = {**SETTINGS, "SHIPWAY_LEASE": "30"}  # longer than sentinels take
+    shared = Shared(group.url, tmp_path / "store", "", settings)
     service = Service(shared, tmp_path / "service")
     worker = WorkerProcess(
         shared, tmp_path / "worker", name="watched", docker_host=daemons["a"].host, seen=service.sees, concurrency=1

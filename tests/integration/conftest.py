@@ -16,9 +16,11 @@ from deploy.local.dockerd import Dockerd
 from deploy.local.engine import engine
 from deploy.local.registry import Login, Registry
 from deploy.local.stack import Plan, Stack
+from deploy.local.waiting import wait_until
 from tests.integration.command import Shipway
 from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
+from tests.integration.leftovers import endless
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +75,17 @@ def fleet(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Itera
             running.add_worker("one")
             running.add_worker("two", docker_host=two.host)
             yield Fleet(running, registry, one, two)
+
+
+@pytest.fixture(autouse=True)
+def no_key_without_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail any test that leaves a key in Redis that will never go, but for the named few (`shipway.storage.keys`)."""
+    stacks = [request.getfixturevalue(name) for name in ("stack", "fleet") if name in request.fixturenames]
+    urls = [one.redis.url if isinstance(one, Stack) else one.stack.redis.url for one in stacks]
+    before = {url: endless(url) for url in urls}
+    yield
+    for url in urls:
+        assert wait_until(lambda url=url: endless(url) <= before[url]), endless(url) - before[url]  # type: ignore[misc]
 
 
 @pytest.fixture

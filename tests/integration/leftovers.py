@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import redis
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
+from shipway.storage import keys
 
 
 def processes_with(word: str) -> list[int]:
@@ -70,6 +72,21 @@ def _no_more_than(daemon: Dockerd, known: set[str]) -> bool:
     return set(containers(daemon)) <= known
 
 
+CELERYS = ("_kombu.binding.*", "unacked*", "shipway", "shipway\x06*", "shipway.worker.*")
+"""Celery's own keys: its bindings, its unacknowledged messages, and a list for each queue and priority."""
+
+
+def endless(url: str) -> set[str]:
+    """Keys of a Redis that will never go, though they are none of the named few that may stay."""
+    with redis.Redis.from_url(url, decode_responses=True) as connection:
+        names = [str(key) for key in connection.scan_iter(count=1000)]
+        pipe = connection.pipeline(transaction=False)
+        for name in names:
+            pipe.ttl(name)
+        immortal = {name for name, ttl in zip(names, pipe.execute(), strict=True) if ttl == -1}
+    return {name for name in immortal if not any(fnmatch(name, known) for known in (*keys.PERSISTENT, *CELERYS))}
+
+
 class Kept(NamedTuple):
     """All that a service keeps: files in the object store, keys of jobs in Redis."""
 
@@ -81,8 +98,8 @@ def kept(stack: Stack) -> Kept:
     """List what a stack's service keeps now."""
     store = stack.shared.store
     with redis.Redis.from_url(stack.redis.url, decode_responses=True) as connection:
-        keys = [*connection.scan_iter("shipway:job:*"), *connection.scan_iter("shipway:idempotency:*")]
+        names = [*connection.scan_iter("shipway:job:*"), *connection.scan_iter("shipway:idempotency:*")]
         listed = connection.zrange("shipway:jobs:default", 0, -1)
     # The events of an earlier job may be archived just now: that is no trace of what is looked at here.
     files = (str(path) for path in store.rglob("*") if path.is_file() and not path.name.startswith("events-"))
-    return Kept(frozenset(files), frozenset([*map(str, keys), *map(str, listed)]))
+    return Kept(frozenset(files), frozenset([*map(str, names), *map(str, listed)]))

@@ -1,7 +1,8 @@
 """Tells a daemon that died from a build that failed.
 
-A daemon that is told to stop kills the running step, and its last words look as if the user's command had
-failed with code 137. An open `GET /events` breaks with the daemon and never before: a canary in the mine.
+A daemon that is told to stop kills the running step, and its last words look as if the user's command had failed: with
+code 137 mostly, with code 1 when the step was just being started (seen with SIGTERM under load). An open `GET /events`
+breaks with the daemon and never before: a canary in the mine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import aiohttp
 
 from shipway.exceptions import BuildSystemError
 from workers.engine.api import DaemonApi
+
+ANSWERING = 10.0
+"""Seconds that a busy daemon gets to answer."""
 
 
 class Canary:
@@ -47,16 +51,18 @@ class Canary:
     async def died(self, within: float) -> bool:
         """Wait up to `within` seconds for the daemon's end; tell whether it came, or has begun.
 
-        A current engine that stops lets open streams run on for many seconds, but takes no new connection.
+        A daemon that stops takes no new connection from the first moment on, before it touches any step. A current one
+        lets open streams run on for many seconds.
         """
         if self._watch is None:
             return False
         done, _ = await asyncio.wait([self._watch], timeout=within)
-        return bool(done) or (within > 0 and not await self._answers(within))
+        return bool(done) or not await self._answers()
 
-    async def _answers(self, within: float) -> bool:
+    async def _answers(self) -> bool:
         try:
-            await self._api.json("GET", "version", limit=within)
+            async with DaemonApi(self._api.host) as fresh:  # an old connection would still be served
+                await fresh.json("GET", "version", limit=ANSWERING)
         except BuildSystemError:
             return False
         return True

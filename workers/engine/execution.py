@@ -46,7 +46,7 @@ async def execute(api: DaemonApi, container: str, argv: Sequence[str], sink: Sin
             code = await _exit_code(api, command)
         except DockerError as error:
             raise refusals.of_container(error) from error
-        if code == _KILLED and await canary.died(_DYING):
+        if code and await canary.died(_DYING if code == _KILLED else 0.0):
             raise lost("it was told to stop")
     return code
 

@@ -1,11 +1,13 @@
 -- Take a queued job: the one step that makes an attempt. A message that lost its meaning gets 0.
 -- KEYS job events queued running worker_jobs
--- ARGV id worker lease_ms retention nonce
+-- ARGV id worker lease_ms retention nonce version
 local id, worker, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local r = redis.call('HMGET', KEYS[1], 'state', 'not_before', 'claim', 'attempt', 'result')
+local r = redis.call('HMGET', KEYS[1], 'state', 'not_before', 'claim', 'attempt', 'result', 'version')
 local now = now_ms()
 -- Sent again after a lost answer: it is claimed already.
 if r[1] == 'running' and r[3] == ARGV[5] then return tonumber(r[4]) end
+-- Newer workers know how to run it; their message is sent again.
+if tonumber(r[6] or 1) > tonumber(ARGV[6]) then return 0 end
 if r[1] ~= 'queued' or (r[2] and now < tonumber(r[2])) then return 0 end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HSET', KEYS[1], 'state', 'running', 'worker', worker, 'started', string.format('%.3f', now / 1000),
