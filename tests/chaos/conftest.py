@@ -44,7 +44,8 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Dock
 
 @pytest.fixture(scope="session")
 def _fleet(daemons: dict[str, Dockerd], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("fleet"), daemons) as running:
+    program = os.environ.get("SHIPWAY_TEST_REDIS", "redis-server")  # or one that speaks its language, such as Valkey's
+    with Fleet(tmp_path_factory.mktemp("fleet"), daemons, redis=program) as running:
         yield running
 
 

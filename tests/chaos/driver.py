@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from deploy.local.waiting import wait_until
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
+from shipway.storage import keys
 from tests.chaos.faults import KINDS, Kind
-from tests.chaos.fleet import Fleet, talk
+from tests.chaos.fleet import NAMES, Fleet, talk
 from tests.chaos.following import cancel_anywhere, follow_anywhere, submit_anywhere, upload_anywhere
 from tests.chaos.invariants import broken
 from tests.integration.contexts import script, tar_of
-from tests.integration.leftovers import containers, processes_with
+from tests.integration.leftovers import containers, endless, processes_with
 
 JOBS = 6
 """Builds per round."""
@@ -136,7 +137,16 @@ class Driver:
                 found.append(f"containers are left on {name}: {containers(daemon)}")
         if not wait_until(lambda: not any(map(processes_with, words)), 20):
             found.append(f"steps still run: {[word for word in words if processes_with(word)]}")
+        if not wait_until(lambda: not self._kept(), 20):
+            found.append(f"Redis still has {self._kept()}")
         return found
+
+    def _kept(self) -> set[str]:
+        """Keys that nothing of an ended job may leave: those that drive recovery, secrets, and any without an end."""
+        with self._fleet.records() as redis:
+            running = {key for key in (keys.QUEUED, keys.RUNNING) if redis.zcard(key)}
+            running |= {key for key in map(keys.worker_jobs, NAMES) if redis.scard(key)}
+            return running | set(redis.scan_iter(keys.credentials("*"))) | endless(self._fleet.redis.url)
 
 
 def _as_ordered(order: Order, state: JobState, slug: str) -> bool:

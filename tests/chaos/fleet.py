@@ -59,15 +59,14 @@ class Fleet:
     Args:
         state: folder for everything the parts keep.
         daemons: those of worker `a` and `b`, running; not stopped at the end.
-        settings: more environment for service and workers.
+        redis: the program that is its Redis.
     """
 
-    def __init__(self, state: Path, daemons: Mapping[str, Dockerd], settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, state: Path, daemons: Mapping[str, Dockerd], redis: str = "redis-server") -> None:
         self.state = state
         self.daemons = daemons
-        self.redis = RedisServer(state / "redis")
+        self.redis = RedisServer(state / "redis", program=redis)
         self.registry = Registry(state / "registry")
-        self._settings = SETTINGS | dict(settings or {})
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -172,6 +171,23 @@ class Fleet:
                 self.api.http.post(f"/v1/workers/{name}/resume").raise_for_status()
             assert wait_until(lambda: all(not self.problem_of(name) for name in others), 60)
 
+    @contextmanager
+    def another(self, name: str, daemon: Dockerd, **settings: str) -> Iterator[WorkerProcess]:
+        """A worker more on a daemon, with environment of its own, for as long as the block lasts."""
+        worker = WorkerProcess(
+            self.shared,
+            self.state / f"worker-{name}",
+            name=name,
+            docker_host=daemon.host,
+            seen=self.services[0].sees,
+            settings=settings,
+        )
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+
     def _children(self) -> list[Child]:
         return [part.child for part in self._parts()]
 
@@ -187,7 +203,7 @@ class Fleet:
         self.to_registry = enter(TcpProxy(self.registry.port))
         self.links = [*self.to_redis.values(), self.to_registry]
         key = base64.urlsafe_b64encode(os.urandom(32)).decode()
-        self.shared = Shared(self._url("service"), self.store, key, self._settings)
+        self.shared = Shared(self._url("service"), self.store, key, SETTINGS)
         self.services = [self._service(name) for name in ("one", "two")]
         self.workers = {name: self._worker(name) for name in NAMES}
         self.apis = [enter(HttpApi(service.url)) for service in self.services]
@@ -200,17 +216,7 @@ class Fleet:
         return service
 
     def _worker(self, name: str) -> WorkerProcess:
-        worker = WorkerProcess(
-            self.shared,
-            self.state / f"worker-{name}",
-            name=name,
-            docker_host=self.daemons[name].host,
-            seen=self.services[0].sees,
-            settings={"SHIPWAY_REDIS_URL": self._url(name)},
-        )
-        worker.start()
-        self._exit.callback(worker.stop)
-        return worker
+        return self._exit.enter_context(self.another(name, self.daemons[name], SHIPWAY_REDIS_URL=self._url(name)))
 
     def _url(self, client: str) -> str:
         return f"redis://{self.to_redis[client].address}/0"

@@ -11,7 +11,6 @@ import pytest
 
 from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
-from deploy.local.servers import WorkerProcess
 from deploy.local.waiting import wait_until
 from shipway.models.event import StateChanged
 from shipway.models.job import JobState
@@ -85,20 +84,26 @@ def test_daemon_and_redis_away_at_once_come_back_by_themselves(fleet: Fleet) -> 
     assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker="a").worker == "a"
 
 
+def test_build_that_gives_no_sign_of_life_is_ended(fleet: Fleet) -> None:
+    word = once()
+    with fleet.another("curt", fleet.daemons["a"], SHIPWAY_WORKER_IDLE_TIMEOUT="2"):
+        ended = fleet.api.build(script("FROM base", f"RUN echo on; sleep 600 # {word}"), worker="curt")
+
+    assert ended.error is not None
+    assert (ended.state, ended.error.slug, ended.attempt) == (JobState.FAILED, "stuck", 1)
+    assert "no sign of life for 2 s" in ended.error.message
+    assert broken(fleet.api, ended.id) == []
+    assert wait_until(lambda: not processes_with(word), 30)
+
+
 def test_full_disk_of_a_daemon(fleet: Fleet, tmp_path: Path, measured: Measured) -> None:
     with (
         SmallDisk(tmp_path / "disk", 384) as disk,
         Dockerd(disk.path / "data", log=tmp_path / "dockerd.log") as daemon,
     ):
         base_image.make(daemon.api)
-        worker = WorkerProcess(
-            fleet.shared, tmp_path / "small", name="small", docker_host=daemon.host, seen=fleet.services[0].sees
-        )
-        worker.start()
-        try:
+        with fleet.another("small", daemon):
             _run_out_of_space(fleet, disk, measured)
-        finally:
-            worker.stop()
 
 
 def _run_out_of_space(fleet: Fleet, disk: SmallDisk, measured: Measured) -> None:

@@ -7,16 +7,20 @@ import os
 import signal
 import time
 from itertools import pairwise
+from pathlib import Path
 
 from deploy.local.waiting import wait_until
 from shipway.models.event import Event, StateChanged
 from shipway.models.job import JobState
 from shipway.queue import Queue
 from tests.chaos.conftest import Measured
-from tests.chaos.fleet import GRACE, Fleet, talk
+from tests.chaos.fleet import GRACE, LEASE, Fleet, talk
 from tests.chaos.invariants import broken, states, written
 from tests.integration.contexts import once, script
 from tests.integration.leftovers import containers, processes_with
+
+CLOCK_AHEAD = Path(__file__).parents[1] / "support" / "clock_ahead"
+"""Makes a Python process believe that it is an hour later."""
 
 
 def test_worker_killed_in_mid_build_loses_nothing(fleet: Fleet, measured: Measured) -> None:
@@ -164,6 +168,19 @@ def test_stopped_worker_hands_back_what_it_cannot_finish_at_no_cost(fleet: Fleet
 
     assert (ended.state, ended.worker, ended.attempt, losses) == (JobState.SUCCEEDED, other, 2, "0")
     assert broken(fleet.api, job.id) == []
+
+
+def test_clock_of_a_worker_does_not_matter(fleet: Fleet) -> None:
+    with fleet.another("ahead", fleet.daemons["a"], PYTHONPATH=str(CLOCK_AHEAD)):
+        seen = fleet.state_of("ahead")
+        own = fleet.api.submit(talk(1.5 * LEASE), worker="ahead")
+        others = [fleet.api.submit(talk(1.5 * LEASE)) for _ in range(4)]
+        ended = [fleet.api.wait(job.id) for job in (own, *others)]
+
+    assert seen == "ready"
+    assert [(job.state, job.attempt) for job in ended] == [(JobState.SUCCEEDED, 1)] * 5
+    assert all(job.timings.created <= (job.timings.started or 0) < own.timings.created + 1800 for job in ended)
+    assert [fault for job in ended for fault in broken(fleet.api, job.id)] == []
 
 
 def test_drained_worker_finishes_its_job_and_takes_no_other(fleet: Fleet) -> None:
