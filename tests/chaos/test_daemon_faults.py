@@ -19,7 +19,7 @@ from tests.chaos.fleet import Fleet, talk
 from tests.chaos.invariants import broken, states
 from tests.chaos.small_disk import SmallDisk
 from tests.integration.contexts import once, script
-from tests.integration.leftovers import processes_with
+from tests.integration.leftovers import containers, processes_with
 
 
 def slugs(fleet: Fleet, job_id: str) -> list[str]:
@@ -82,6 +82,22 @@ def test_daemon_and_redis_away_at_once_come_back_by_themselves(fleet: Fleet) -> 
 
     assert wait_until(lambda: fleet.problem_of("a") == "", 60)
     assert fleet.api.succeed(script("FROM base", f"RUN echo {once()}"), worker="a").worker == "a"
+
+
+def test_container_that_a_dead_daemon_left_of_a_classic_step_is_swept(fleet: Fleet) -> None:
+    context = script("FROM base", f"RUN echo on; sleep 600 # {once()}")
+    job = fleet.api.submit(context, builder="classic", worker="a")
+    fleet.api.wait_for_text(job.id, "on")
+    left = containers(fleet.daemons["a"])
+
+    fleet.daemons["a"].kill()
+    fleet.daemons["a"].start()
+
+    assert len(left) == 1
+    assert wait_until(lambda: not set(left) & set(containers(fleet.daemons["a"])), 60)
+    fleet.api.cancel(job.id)
+    assert fleet.api.wait(job.id).state is JobState.CANCELLED
+    assert wait_until(lambda: containers(fleet.daemons["a"]) == [], 30)
 
 
 def test_build_that_gives_no_sign_of_life_is_ended(fleet: Fleet) -> None:

@@ -9,15 +9,23 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
+from redis.exceptions import RedisError
 
+from deploy.local.redis import RedisServer
 from deploy.local.waiting import wait_until
 from shipway.models.job import JobState
+from shipway.models.spec import BuildSpec
+from shipway.settings import Settings
+from shipway.storage.jobs import JobStore
+from shipway.storage.redis import connect
 from tests.chaos.conftest import Measured, seconds
 from tests.chaos.fleet import LEASE, Fleet, talk
 from tests.chaos.invariants import broken, states, written
+from tests.chaos.small_disk import SmallDisk
 from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import TAR
 from tests.integration.leftovers import processes_with
@@ -74,11 +82,13 @@ def away(fleet: Fleet) -> Iterator[None]:
         fleet.redis.start()
 
 
-def test_redis_killed_in_mid_build_loses_and_doubles_nothing(fleet: Fleet) -> None:
+def test_redis_killed_in_mid_build_loses_and_doubles_nothing(fleet: Fleet, measured: Measured) -> None:
     job, worker, _ = fleet.running(talk(5))
 
     with away(fleet):
-        pass
+        before = time.monotonic()
+    assert wait_until(fleet.services[0].ready, 60)
+    measured("from its start to new jobs being accepted", time.monotonic() - before)
     ended = fleet.api.wait(job.id)
 
     assert (ended.state, ended.attempt, ended.worker) == (JobState.SUCCEEDED, 1, worker)
@@ -195,3 +205,24 @@ def test_full_redis_refuses_new_jobs_and_keeps_what_runs(fleet: Fleet, measured:
     assert written(fleet.api.events(job.id), 1) == [f"line {n}" for n in range(1, 16)]
     assert accepted.status_code == 202
     assert states(fleet.api.events(accepted.json()["id"]))[-1] == "succeeded"
+
+
+async def test_redis_whose_disk_is_full_keeps_what_it_accepted(tmp_path: Path) -> None:
+    """With `appendfsync always` it ends itself rather than forget: its supervisor starts it again."""
+    spec, accepted = BuildSpec(context="sha256:" + "0" * 64), []
+    with SmallDisk(tmp_path / "disk", 16) as disk, RedisServer(disk.path / "redis") as server:
+        redis = connect(server.url)
+        jobs = JobStore(redis, Settings())
+        with disk.filled(leaving=0.1), pytest.raises(RedisError):  # noqa: PT012  (room for some)
+            while True:
+                accepted.append((await jobs.accept("project", spec))[0])
+        assert wait_until(lambda: not server.child.alive, 30)
+        server.start()
+        kept = [job.id for job in await jobs.page("project", None, 1000)]
+        again, _ = await jobs.accept("project", spec)
+        found = await jobs.get(again)
+        await redis.aclose()
+
+    assert accepted
+    assert sorted(kept) == sorted(accepted)
+    assert found is not None

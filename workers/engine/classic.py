@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 
 from aiodocker import DockerError
 from aiohttp import ClientError, ClientResponse
@@ -17,6 +18,7 @@ from workers.engine.classic_context import ClassicContext, classic_context
 from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
 from workers.engine.logins import config_header
+from workers.engine.names import owned_name
 from workers.engine.parameters import classic_parameters
 from workers.engine.stream import error_in, messages
 from workers.engine.transcript import Transcript
@@ -79,7 +81,10 @@ class ClassicBuild:
             async for message in messages(response.content):
                 text = error_in(message)
                 if text is None:
+                    before = self._transcript.container
                     await self._emit(self._transcript.read(message))
+                    if self._transcript.container not in (None, before):
+                        await self._own(str(self._transcript.container))
                     continue
                 self._ended = True
                 await self._emit(self._transcript.finish(text))
@@ -89,6 +94,12 @@ class ClassicBuild:
             raise
         self._ended = True
         await self._emit(self._transcript.finish())
+
+    async def _own(self, container: str) -> None:
+        """Name a step's container after this attempt, so that it is swept should the daemon die and leave it."""
+        query = [("name", owned_name(self._request.build_id))]
+        with suppress(DockerError):  # the step has ended already
+            await self._api.json("POST", f"containers/{container}/rename", query=query)
 
     async def _emit(self, events: Iterable[EventBody]) -> None:
         for event in events:

@@ -101,7 +101,7 @@ class Containers:
         }
         if (await self._images.inspect(image)).config.get("Healthcheck"):
             config["Healthcheck"] = {"Test": ["NONE"]}  # it would run beside the job's own commands
-        query = [("name", owned_name(Owner(job, attempt)))]
+        query = [("name", owned_name(f"{job}-{attempt}"))]
         call = self._ask("POST", "containers/create", query, body=json.dumps(config).encode(), limit=SLOW)
         return str((await made(call, lambda told: self.remove(told["Id"]), limit=2.0))["Id"])
 

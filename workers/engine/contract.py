@@ -61,7 +61,7 @@ class BuildRequest:
     """Everything one build needs.
 
     Attributes:
-        build_id: unique per attempt; names the build to the daemon, for cancelling.
+        build_id: the attempt as `<job>-<number>`; names the build and its containers to the daemon.
         shared_key: the same for builds that share most of their files: the daemon keeps its last copy under
             this key and asks only for what changed.
     """

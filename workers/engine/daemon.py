@@ -94,7 +94,7 @@ class Engine:
             sources: the files.
             credentials: secrets for steps and logins for base images.
             sink: takes the events. What it raises ends the build and comes through.
-            build_id: unique per attempt.
+            build_id: the attempt as `<job>-<number>`.
             shared_key: see `BuildRequest`.
 
         Raises:

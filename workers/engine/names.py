@@ -51,9 +51,9 @@ def container_name(text: str) -> str:
     return text
 
 
-def owned_name(owner: Owner) -> str:
-    """Return a new name for a container of this owner."""
-    return container_name(f"shipway-{owner.job}-{owner.attempt}-{secrets.token_hex(4)}")
+def owned_name(attempt: str) -> str:
+    """Return a new name for a container of an attempt, which is told as `<job>-<number>`."""
+    return container_name(f"shipway-{attempt}-{secrets.token_hex(4)}")
 
 
 def owner_of(name: str) -> Owner | None:
