@@ -10,6 +10,7 @@ import httpx
 
 from bench.workloads import MIB
 from deploy.local.processes import PartError
+from deploy.local.servers import authorization
 from deploy.local.waiting import wait_until
 from shipway.client import Client
 from shipway.models.job import Job, JobState
@@ -20,9 +21,9 @@ _PATIENCE = 600.0
 class Api:
     """One client of the service, its connections kept open."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=_PATIENCE, trust_env=False)
-        self._client = Client(url)
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx.Client(base_url=url, headers=authorization(token), timeout=_PATIENCE, trust_env=False)
+        self._client = Client(url, token=token)
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ class Lab:
     def shipway_env(self) -> dict[str, str]:
         """Environment of a user of Shipway, whose Python keeps what it compiled as any installed one does."""
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        return {**inherited, "SHIPWAY_URL": self.stack.service.url}
+        return {**inherited, "SHIPWAY_URL": self.stack.service.url, "SHIPWAY_TOKEN": self.stack.token}
 
     @property
     def docker_env(self) -> dict[str, str]:

@@ -32,7 +32,7 @@ def measure(lab: Lab) -> Iterator[Row]:
     say("latency: submission to first step, against Celery's enqueue to start")
     tree = Tree(lab.folder / "tree", SMALL)
     tree.renew()
-    with Api(lab.stack.service.url) as api, _floor(lab) as redis:
+    with Api(lab.stack.service.url, lab.stack.token) as api, _floor(lab) as redis:
         digest = api.upload_context(tree.root)
         claims, steps, floors = [], [], []
         for number in range(-2, ROUNDS):  # the first ones warm caches and pools

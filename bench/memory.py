@@ -24,7 +24,7 @@ _RESET_PEAK = "5"
 def measure(lab: Lab) -> Iterator[Row]:
     """A large context, uploaded and built; a large image, saved and loaded."""
     context, image = (QUICK_CONTEXT, QUICK_IMAGE) if lab.quick else (CONTEXT, IMAGE)
-    with Api(lab.stack.service.url) as api:
+    with Api(lab.stack.service.url, lab.stack.token) as api:
         yield from _Memory(lab, api).rows(context, image)
 
 

@@ -23,7 +23,7 @@ _PEER = "docker"
 
 def measure(lab: Lab) -> Iterator[Row]:
     """Each move of an image of one layer of noise."""
-    with Api(lab.stack.service.url) as api:
+    with Api(lab.stack.service.url, lab.stack.token) as api:
         yield from _Moves(lab, api).rows()
 
 

@@ -118,7 +118,7 @@ def _shipway(stack: Stack, *arguments: str, capture: bool = False) -> str:
     """Run the command line client, as a user would; raise PartError if it fails."""
     command = [str(Path(sys.executable).with_name("shipway")), *arguments]
     _print("$ shipway " + " ".join(arguments))
-    environment = {**os.environ, "SHIPWAY_URL": stack.service.url}
+    environment = {**os.environ, "SHIPWAY_URL": stack.service.url, "SHIPWAY_TOKEN": stack.token}
     try:
         done = subprocess.run(
             command,

@@ -22,11 +22,14 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = "5"
 """Seconds that a client should wait before it asks an unavailable service again."""
+CHALLENGES = {401: "invalid_token", 403: "insufficient_scope"}
 SLUGS = {404: "route-unknown", 405: "method-not-allowed", 415: "content-type-unsupported"}
 CODES: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorAnswer, "description": text}
     for code, text in {
         400: "The body or the request can't be read",
+        401: "There is no token, or it is not valid",
+        403: "The token does not allow that",
         404: "There is no such thing",
         409: "It contradicts what is there",
         413: "A limit is passed",
@@ -38,8 +41,8 @@ CODES: dict[int | str, dict[str, Any]] = {
 
 
 def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries for the errors that a route may answer; 503 comes with every one."""
-    return {code: CODES[code] for code in (*codes, 503)}
+    """The OpenAPI entries for the errors that a route may answer; those about tokens and 503 come with every one."""
+    return {code: CODES[code] for code in (*codes, 401, 403, 503)}
 
 
 def invalid(errors: Sequence[Any], prefix: int = 0) -> InvalidRequest:
@@ -55,9 +58,18 @@ def invalid(errors: Sequence[Any], prefix: int = 0) -> InvalidRequest:
 
 def answer(error: ShipwayError, status: int) -> JSONResponse:
     """Turn an error into its HTTP answer."""
-    headers = {"Retry-After": RETRY_AFTER} if status == 503 else None  # noqa: PLR2004
     body = ErrorAnswer(error=Problem.of(error)).model_dump(mode="json")
-    return JSONResponse(body, status_code=status, headers=headers)
+    return JSONResponse(body, status_code=status, headers=_headers(error, status))
+
+
+def _headers(error: ShipwayError, status: int) -> dict[str, str]:
+    """What goes with a status: when to come again, and how to say who one is (RFC 6750)."""
+    if status == Unavailable.status:
+        return {"Retry-After": RETRY_AFTER}
+    if status in CHALLENGES:
+        told = "" if error.slug == "token-missing" else f', error="{CHALLENGES[status]}"'
+        return {"WWW-Authenticate": f'Bearer realm="shipway"{told}'}
+    return {}
 
 
 def install(app: FastAPI) -> None:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import service.errors
-from service.handlers import artifacts, builds, contexts, health, images, jobs, moves, workers
-from service.middleware import Measured
+from service.handlers import artifacts, builds, contexts, health, images, jobs, moves, tokens, workers
+from service.middleware import Identified, Measured
 from service.openapi import Described
 from service.process import Process
 from shipway import __version__
@@ -30,10 +30,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await process.aclose()
 
-    app = Described(title="Shipway", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = Described(
+        title="Shipway",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # Their pages load scripts from elsewhere, and a browser has no token to read the description with.
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.process = process
     service.errors.install(app)
-    app.add_middleware(Measured)
-    for part in (contexts, builds, artifacts, moves, jobs, images, workers, health):
+    app.add_middleware(Identified, process=process)
+    app.add_middleware(Measured)  # the outermost: what is refused counts
+    for part in (contexts, builds, artifacts, moves, jobs, images, workers, tokens, health):
         app.include_router(part.router)
     return app

@@ -1,12 +1,21 @@
-"""Measures every request, without standing between it and its streams."""
+"""What happens to every request, without standing between it and its streams: it is measured, its sender identified."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
+from service.errors import answer
+from service.logic.access import identify
+from service.process import Process
+from shipway.exceptions import ShipwayError
+
+OPEN = frozenset({"/healthz", "/readyz"})
+"""Paths that need no token."""
 
 
 class Measured:
@@ -29,3 +38,25 @@ class Measured:
             await send(message)
 
         await self._app(scope, receive, measured)
+
+
+class Identified:
+    """Takes no request without a valid token, before a byte of its body is read; the caller goes into its state.
+
+    It stands before the routes, so that a new one is closed without having to say so.
+    """
+
+    def __init__(self, app: ASGIApp, process: Process) -> None:
+        self._app = app
+        self._process = process
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("authorization"))
+            try:
+                caller = await identify(self._process, token if scheme.lower() == "bearer" else "")
+            except ShipwayError as error:
+                await answer(error, error.status)(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)

@@ -13,6 +13,7 @@ from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
+from shipway.storage.tokens import TokenStore
 from shipway.storage.workers import WorkerRegistry
 
 
@@ -27,6 +28,7 @@ class Process:
     workers: WorkerRegistry
     blobs: BlobStore
     sealer: Sealer
+    tokens: TokenStore
     queue: Queue
 
     @classmethod
@@ -42,6 +44,7 @@ class Process:
             workers=WorkerRegistry(redis),
             blobs=blobs,
             sealer=Sealer(settings.secret_keys.get_secret_value()),
+            tokens=TokenStore(redis),
             queue=Queue(settings.redis_url),
         )
 

@@ -5,6 +5,8 @@
     ShipwayError                     anything with a slug, a message and (maybe) a field
     ├── RequestError                 the request can't be taken; the HTTP status says how
     │   ├── InvalidRequest           400/422  something in it is wrong
+    │   ├── Unauthorized             401      it does not say who sent it, or that isn't so
+    │   ├── Forbidden                403      who sent it may not do that
     │   ├── NotFound                 404      it names something that isn't there
     │   ├── Conflict                 409      it contradicts what is there
     │   ├── TooLarge                 413      it passes a limit
@@ -55,6 +57,20 @@ class InvalidRequest(RequestError):
 
     slug = "invalid-request"
     status = 422
+
+
+class Unauthorized(RequestError):
+    """The request has no token, or one that is not valid."""
+
+    slug = "token-invalid"
+    status = 401
+
+
+class Forbidden(RequestError):
+    """The token is valid but does not allow what is asked."""
+
+    slug = "scope-missing"
+    status = 403
 
 
 class NotFound(RequestError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import httpx
 
 from deploy.local.engine import REPOSITORY
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.processes import Child
+from deploy.local.processes import Child, PartError
 
 GRACE = 5.0
 """Seconds that running jobs get when a worker of the local stack stops; what is unfinished goes back to the queue."""
@@ -47,7 +48,8 @@ class Service:
     def __init__(self, shared: Shared, state: Path, *, port: int | None = None) -> None:
         self.port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
-        self._store = shared.store
+        self._shared = shared
+        self._token_file = state / "admin-token"
         command = [
             *(sys.executable, "-m", "uvicorn", "--factory", "service.main:create_app"),
             *("--host", LOOPBACK, "--port", str(self.port)),
@@ -56,12 +58,30 @@ class Service:
         self.child = Child("service", command, log=state / "service.log", env=shared.env(), cwd=REPOSITORY)
 
     def start(self) -> None:
-        """Start it (again) and wait until it accepts jobs; raises PartError."""
-        self._store.mkdir(parents=True, exist_ok=True)
+        """Start it (again), wait until it accepts jobs, and have an administrator's token; raises PartError."""
+        self._shared.store.mkdir(parents=True, exist_ok=True)
         self.child.start(self.ready, limit=60)
+        if not self.token or not self._accepts(self.token):
+            self.issue_token()
 
     def stop(self) -> None:
         self.child.stop()
+
+    @property
+    def token(self) -> str:
+        """A token with all scopes in the project `default`; '' before the first start."""
+        return self._token_file.read_text() if self._token_file.exists() else ""
+
+    def issue_token(self) -> None:
+        """Have the server's own command make a new token, kept readable by its owner only; raises PartError."""
+        command = [sys.executable, "-m", "service.tokens", "create", "--admin", "--name", "the local stack"]
+        made = subprocess.run(
+            command, env=self._shared.env(), cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        if made.returncode != 0:
+            raise PartError(f"no token could be made: {made.stderr.strip()}")
+        self._token_file.unlink(missing_ok=True)
+        write_secret(self._token_file, made.stdout.strip())
 
     def ready(self) -> bool:
         """Whether it says that it can accept jobs."""
@@ -70,13 +90,30 @@ class Service:
         except httpx.HTTPError:
             return False
 
+    def _accepts(self, token: str) -> bool:
+        answer = httpx.get(f"{self.url}/v1/tokens/self", headers=authorization(token), timeout=20, trust_env=False)
+        return answer.is_success
+
     def sees(self, worker: str) -> bool:
         """Whether it lists `worker` as ready."""
         try:
-            answer = httpx.get(f"{self.url}/v1/workers", timeout=5, trust_env=False).raise_for_status()
+            answer = httpx.get(
+                f"{self.url}/v1/workers", headers=authorization(self.token), timeout=5, trust_env=False
+            ).raise_for_status()
         except httpx.HTTPError:
             return False
         return any(one["name"] == worker and one["state"] == "ready" for one in answer.json()["workers"])
+
+
+def authorization(token: str) -> dict[str, str]:
+    """The header that says who one is."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def write_secret(file: Path, secret: str) -> None:
+    """Write a new file that only its owner can read."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(secret)
 
 
 class WorkerProcess:

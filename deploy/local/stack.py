@@ -17,7 +17,7 @@ from deploy.local.ports import free_port, is_free
 from deploy.local.processes import Child, PartError
 from deploy.local.redis import RedisServer
 from deploy.local.registry import Registry
-from deploy.local.servers import Service, Shared, WorkerProcess
+from deploy.local.servers import Service, Shared, WorkerProcess, write_secret
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ class Stack:
     @property
     def service(self) -> Service:
         return _started(self._service)
+
+    @property
+    def token(self) -> str:
+        """A token with all scopes, in the project `default`."""
+        return self.service.token
 
     @property
     def shared(self) -> Shared:
@@ -182,7 +187,5 @@ def _secret_key(state: Path) -> str:
     """The key that protects credentials on their way through Redis: made once, readable by its owner only."""
     file = state / "secret-key"
     if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as output:
-            output.write(base64.urlsafe_b64encode(os.urandom(32)))  # the form of a Fernet key
+        write_secret(file, base64.urlsafe_b64encode(os.urandom(32)).decode())  # the form of a Fernet key
     return file.read_text()

@@ -20,7 +20,7 @@ from deploy.local.ports import is_free
 from deploy.local.processes import PartError
 from deploy.local.signals import Stopped, ignore_signals, raise_on_signals
 from deploy.local.stack import Plan, Stack
-from shipway.client.config import save_url
+from shipway.client.config import save_token, save_url, service_token, tokens_path
 
 DEFAULT_PORT = 8470
 
@@ -56,10 +56,16 @@ def _plan(state: Path, port: int) -> Plan:
 
 
 def _announce(stack: Stack) -> None:
-    config = save_url(stack.service.url)
+    url = stack.service.url
+    config = save_url(url)
+    new = service_token(url) != stack.token
+    if new:
+        save_token(url, stack.token)
     name = "hello:1"
     print("\nShipway is up; Ctrl-C stops it.")
-    print(f"  service   {stack.service.url}  (its manual: {stack.service.url}/docs; clients find it by {config})")
+    print(f"  service   {url}  (clients find it by {config})")
+    if new:
+        print(f"  token     {stack.token}  (all scopes; not shown again; clients find it by {tokens_path()})")
     if stack.registry is not None:
         name = f"{stack.registry.address}/{name}"
         print(f"  registry  {stack.registry.address}")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from service.errors import documented
 from service.handlers.contexts import TAR_BODY
-from service.handlers.parameters import OfProject, OnProcess
+from service.handlers.parameters import Builder, OnProcess
 from service.logic import artifacts
 from shipway.models.receipt import ArtifactReceipt
 
@@ -21,5 +21,5 @@ router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
     responses=documented(400, 413, 422),
     openapi_extra={"requestBody": {"required": True, "content": TAR_BODY}},
 )
-async def upload(request: Request, process: OnProcess, project: OfProject) -> ArtifactReceipt:
-    return await artifacts.take(process, project, request.stream())
+async def upload(request: Request, process: OnProcess, caller: Builder) -> ArtifactReceipt:
+    return await artifacts.take(process, caller.project, request.stream())

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from service.errors import documented, invalid
 from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
-from service.handlers.parameters import IdempotencyKey, OfProject, OnProcess
+from service.handlers.parameters import Builder, IdempotencyKey, OnProcess
+from service.logic.access import check_rights
 from service.logic.checks import check_push
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept
@@ -57,7 +58,7 @@ async def submit(
     request: Request,
     response: Response,
     process: OnProcess,
-    project: OfProject,
+    caller: Builder,
     idempotency_key: IdempotencyKey = None,
     x_registry_config: Annotated[str | None, Header(description="registry logins, as Docker sends them")] = None,
 ) -> Job:
@@ -67,12 +68,14 @@ async def submit(
     elif kind in TAR_TYPES or (not kind and request.method == "PUT"):
         fields = build_fields(request.query_params) | {"registries": registry_logins(x_registry_config)}
         # What is wrong is told before the upload, not after it.
-        check_push(_validated(fields | {"context": "sha256:" + "0" * 64}).spec)
-        receipt = await ingest(process, project, request.stream())
+        wanted = _validated(fields | {"context": "sha256:" + "0" * 64})
+        check_push(wanted.spec)
+        check_rights(caller, wanted.spec)
+        receipt = await ingest(process, caller.project, request.stream())
         wanted = _validated(fields | {"context": receipt.digest})
     else:
         raise HTTPException(415, f"send application/json or application/x-tar, not {kind[:64] or 'no content type'}")
-    job = await accept(process, project, wanted.spec, wanted.credentials, idempotency_key)
+    job = await accept(process, caller, wanted.spec, wanted.credentials, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 
@@ -82,12 +85,12 @@ async def submit_by_put(
     request: Request,
     response: Response,
     process: OnProcess,
-    project: OfProject,
+    caller: Builder,
     idempotency_key: IdempotencyKey = None,
     x_registry_config: Annotated[str | None, Header()] = None,
 ) -> Job:
     """The method that `curl -T -` uses."""
-    return await submit(request, response, process, project, idempotency_key, x_registry_config)
+    return await submit(request, response, process, caller, idempotency_key, x_registry_config)
 
 
 def _validated(fields: Any) -> BuildRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from service.errors import documented
-from service.handlers.parameters import OfProject, OnProcess
+from service.handlers.parameters import Builder, OnProcess
 from service.logic.contexts import ingest
 from shipway.models.receipt import ContextReceipt
 
@@ -23,5 +23,5 @@ TAR_BODY = {"application/x-tar": {"schema": {"type": "string", "format": "binary
     responses=documented(400, 413),
     openapi_extra={"requestBody": {"required": True, "content": TAR_BODY}},
 )
-async def upload(request: Request, process: OnProcess, project: OfProject) -> ContextReceipt:
-    return await ingest(process, project, request.stream())
+async def upload(request: Request, process: OnProcess, caller: Builder) -> ContextReceipt:
+    return await ingest(process, caller.project, request.stream())

@@ -7,8 +7,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from service import metrics
-from service.errors import documented
-from service.handlers.parameters import OnProcess
+from service.errors import CODES, documented
+from service.handlers.parameters import OnProcess, Reader
 from service.logic import fleet
 
 router = APIRouter(tags=["health"])
@@ -25,13 +25,13 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", summary="Whether jobs can be accepted", responses=documented())
+@router.get("/readyz", summary="Whether jobs can be accepted", responses={503: CODES[503]})
 async def readyz(process: OnProcess) -> Health:
     await fleet.check_ready(process)
     return Health()
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=documented())
-async def read_metrics(process: OnProcess) -> Response:
+async def read_metrics(process: OnProcess, _: Reader) -> Response:
     text, media_type = metrics.render(await fleet.workers(process), await fleet.queued(process))
     return Response(text, media_type=media_type)

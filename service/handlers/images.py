@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from service.errors import documented
-from service.handlers.parameters import OfProject, OnProcess
+from service.handlers.parameters import ImageKeeper, OnProcess, Reader
 from service.logic import fleet, images
 from service.logic.jobs import submit
 from shipway.models.image import HistoryEntry, ImageDescription, ImageOnWorker
@@ -36,29 +36,29 @@ class History(BaseModel):
 
 
 @router.get("", summary="List the images on all workers")
-async def list_images(process: OnProcess) -> ImageList:
+async def list_images(process: OnProcess, _: Reader) -> ImageList:
     return ImageList(images=await fleet.images(process))
 
 
 @router.get("/{image:path}/history", summary="Show how an image came about")
-async def history(image: Image, process: OnProcess, project: OfProject, worker: OnWorker = None) -> History:
-    found = await images.inspect(process, project, image, worker)
+async def history(image: Image, process: OnProcess, caller: Reader, worker: OnWorker = None) -> History:
+    found = await images.inspect(process, caller, image, worker)
     return History(image=found.id, history=found.history)
 
 
 @router.post("/{image:path}/tags", status_code=202, summary="Give an image more names")
-async def tag(image: Image, body: TagRequest, process: OnProcess, project: OfProject) -> Job:
-    return await submit(process, project, images.valid(body.spec_for, image), Credentials())
+async def tag(image: Image, body: TagRequest, process: OnProcess, caller: ImageKeeper) -> Job:
+    return await submit(process, caller, images.valid(body.spec_for, image), Credentials())
 
 
 @router.get("/{image:path}", summary="Show what is known of an image")
-async def show(image: Image, process: OnProcess, project: OfProject, worker: OnWorker = None) -> ImageDescription:
-    return await images.inspect(process, project, image, worker)
+async def show(image: Image, process: OnProcess, caller: Reader, worker: OnWorker = None) -> ImageDescription:
+    return await images.inspect(process, caller, image, worker)
 
 
 @router.delete("/{image:path}", status_code=202, summary="Remove an image (or one of its names) from a worker")
 async def remove(
-    image: Image, process: OnProcess, project: OfProject, worker: OnWorker = None, *, force: bool = False
+    image: Image, process: OnProcess, caller: ImageKeeper, worker: OnWorker = None, *, force: bool = False
 ) -> Job:
     spec = images.valid(lambda name: RemoveSpec(images=(name,), worker=worker, force=force), image)
-    return await submit(process, project, spec, Credentials())
+    return await submit(process, caller, spec, Credentials())

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from service.errors import documented
-from service.handlers.parameters import JobId, OfProject, OnProcess
+from service.handlers.parameters import Builder, JobId, OnProcess, Reader
 from service.logic import artifacts, jobs
 from service.process import Process
 from shipway.exceptions import Unavailable
@@ -35,24 +35,24 @@ class JobPage(BaseModel):
 @router.get("", summary="List jobs, newest first", responses=documented(422))
 async def list_jobs(
     process: OnProcess,
-    project: OfProject,
+    caller: Reader,
     state: Annotated[JobState | None, Query(description="only jobs in this state")] = None,
     kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
     before: Annotated[str | None, Query(max_length=64, description="only jobs older than this one")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    found, following = await jobs.page(process, project, state=state, kind=kind, before=before, limit=limit)
+    found, following = await jobs.page(process, caller.project, state=state, kind=kind, before=before, limit=limit)
     return JobPage(jobs=found, next=following)
 
 
 @router.get("/{id}", summary="Show a job", responses=documented(404, 422))
-async def show(id: JobId, process: OnProcess, project: OfProject) -> Job:  # noqa: A002  (the route's own word)
-    return await jobs.find(process, project, id)
+async def show(id: JobId, process: OnProcess, caller: Reader) -> Job:  # noqa: A002  (the route's own word)
+    return await jobs.find(process, caller.project, id)
 
 
 @router.post("/{id}/cancel", status_code=202, summary="Cancel a job", responses=documented(404, 422))
-async def cancel(id: JobId, process: OnProcess, project: OfProject) -> Job:  # noqa: A002
-    return await jobs.cancel(process, project, id)
+async def cancel(id: JobId, process: OnProcess, caller: Builder) -> Job:  # noqa: A002
+    return await jobs.cancel(process, caller.project, id)
 
 
 @router.get(
@@ -61,9 +61,9 @@ async def cancel(id: JobId, process: OnProcess, project: OfProject) -> Job:  # n
     response_class=PlainTextResponse,
     responses=documented(404, 422) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def log(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
-    await jobs.find(process, project, id)
-    return StreamingResponse(jobs.log(process, project, id), media_type="text/plain; charset=utf-8")
+async def log(id: JobId, process: OnProcess, caller: Reader) -> StreamingResponse:  # noqa: A002
+    await jobs.find(process, caller.project, id)
+    return StreamingResponse(jobs.log(process, caller.project, id), media_type="text/plain; charset=utf-8")
 
 
 @router.get(
@@ -72,8 +72,8 @@ async def log(id: JobId, process: OnProcess, project: OfProject) -> StreamingRes
     response_class=StreamingResponse,
     responses=documented(404, 422) | {200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}},
 )
-async def artifact(id: JobId, process: OnProcess, project: OfProject) -> StreamingResponse:  # noqa: A002
-    made, chunks = await artifacts.give(process, await jobs.find(process, project, id))
+async def artifact(id: JobId, process: OnProcess, caller: Reader) -> StreamingResponse:  # noqa: A002
+    made, chunks = await artifacts.give(process, await jobs.find(process, caller.project, id))
     headers = {
         "Content-Length": str(made.bytes),
         "Content-Disposition": f'attachment; filename="{made.name}"',
@@ -94,7 +94,7 @@ async def artifact(id: JobId, process: OnProcess, project: OfProject) -> Streami
 async def events(
     id: JobId,  # noqa: A002
     process: OnProcess,
-    project: OfProject,
+    caller: Reader,
     last_event_id: Annotated[
         int | None, Header(ge=0, le=MAX_NUMBER, description="number of the last event seen")
     ] = None,
@@ -102,9 +102,9 @@ async def events(
         int | None, Query(alias="from", ge=0, le=MAX_NUMBER, description="the same, as a parameter")
     ] = None,
 ) -> EventSourceResponse:
-    await jobs.find(process, project, id)
+    await jobs.find(process, caller.project, id)
     after = last_event_id if last_event_id is not None else from_ or 0
-    return EventSourceResponse(_sse(process, project, id, after), ping=10, send_timeout=60)
+    return EventSourceResponse(_sse(process, caller.project, id, after), ping=10, send_timeout=60)
 
 
 async def _sse(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:

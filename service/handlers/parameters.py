@@ -1,13 +1,21 @@
-"""Parameters that several routes take, and the process they work on."""
+"""Parameters that several routes take, who sends the request, and the process it is worked on in."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from service.logic.jobs import DEFAULT_PROJECT
+from service.logic import access
 from service.process import Process
+from shipway.models.token import Caller, Scope
+
+_BEARER = HTTPBearer(
+    scheme_name="token",
+    description="A token that an administrator made. What stands beside a route is the scope that it needs.",
+    auto_error=False,
+)
 
 
 def _process(request: Request) -> Process:
@@ -15,12 +23,24 @@ def _process(request: Request) -> Process:
     return process
 
 
-def _project() -> str:
-    return DEFAULT_PROJECT
-
-
 OnProcess = Annotated[Process, Depends(_process)]
-OfProject = Annotated[str, Depends(_project)]
+
+
+async def _caller(
+    request: Request, needed: SecurityScopes, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Caller:
+    caller: Caller = request.state.caller
+    access.require(caller, needed.scopes)
+    return caller
+
+
+Anyone = Annotated[Caller, Security(_caller)]
+"""Who sends the request, with any valid token; the others below need the scope of their name."""
+Reader = Annotated[Caller, Security(_caller, scopes=[Scope.READ])]
+Builder = Annotated[Caller, Security(_caller, scopes=[Scope.BUILD])]
+Pusher = Annotated[Caller, Security(_caller, scopes=[Scope.PUSH])]
+ImageKeeper = Annotated[Caller, Security(_caller, scopes=[Scope.IMAGES])]
+Admin = Annotated[Caller, Security(_caller, scopes=[Scope.ADMIN])]
 JobId = Annotated[str, Path(description="id of a job", min_length=1, max_length=64, pattern=r"^[0-9A-Za-z]+$")]
 IdempotencyKey = Annotated[
     str | None,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.errors import documented
-from service.handlers.parameters import OnProcess
+from service.handlers.parameters import Admin, OnProcess, Reader
 from service.logic import fleet
 from shipway.models.worker import Worker
 
@@ -20,17 +20,17 @@ class WorkerList(BaseModel):
 
 
 @router.post("/{name}/drain", summary="Let a worker take no more jobs", responses=documented(404))
-async def drain(name: str, process: OnProcess) -> WorkerList:
+async def drain(name: str, process: OnProcess, _: Admin) -> WorkerList:
     await fleet.drain(process, name, on=True)
     return WorkerList(workers=await fleet.workers(process))
 
 
 @router.post("/{name}/resume", summary="Let a worker take jobs again", responses=documented(404))
-async def resume(name: str, process: OnProcess) -> WorkerList:
+async def resume(name: str, process: OnProcess, _: Admin) -> WorkerList:
     await fleet.drain(process, name, on=False)
     return WorkerList(workers=await fleet.workers(process))
 
 
 @router.get("", summary="List the workers", responses=documented())
-async def list_workers(process: OnProcess) -> WorkerList:
+async def list_workers(process: OnProcess, _: Reader) -> WorkerList:
     return WorkerList(workers=await fleet.workers(process))

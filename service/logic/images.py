@@ -12,6 +12,7 @@ from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound
 from shipway.models.image import ImageDescription
 from shipway.models.spec import Credentials, InspectSpec
+from shipway.models.token import Caller
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def valid(make: Callable[[str], T], image: str) -> T:
         raise InvalidRequest(first["msg"], slug=kind if "-" in kind else "invalid-request", field="image") from None
 
 
-async def inspect(process: Process, project: str, image: str, worker: str | None) -> ImageDescription:
+async def inspect(process: Process, caller: Caller, image: str, worker: str | None) -> ImageDescription:
     """Ask a worker what its daemon knows of an image.
 
     Raises:
@@ -41,8 +42,8 @@ async def inspect(process: Process, project: str, image: str, worker: str | None
         Unavailable: the worker that has it was too busy to answer in time.
     """
     spec = valid(lambda name: InspectSpec(image=name, worker=worker, priority=0, timeout=60), image)
-    job = await jobs.submit(process, project, spec, Credentials())
-    done = await jobs.finished(process, project, job.id, LIMIT)
+    job = await jobs.submit(process, caller, spec, Credentials())
+    done = await jobs.finished(process, caller.project, job.id, LIMIT)
     if done.result.image is None:
         message = done.error.message if done.error else "it was removed meanwhile"
         raise NotFound(f"{image}: {message}", slug=done.error.slug if done.error else "image-unknown", field="image")

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 
 from service.logic import fleet
+from service.logic.access import check_rights
 from service.logic.checks import checked
 from service.logic.fleet import Choice
 from service.process import Process
@@ -14,30 +15,32 @@ from shipway.exceptions import Conflict, NotFound, Unavailable
 from shipway.models.event import Event, LogChunk, StateChanged, StepChanged, StepStatus
 from shipway.models.job import Job, JobState
 from shipway.models.spec import Credentials, Kind, Spec
+from shipway.models.token import Caller
 from shipway.storage.events import ends
 from shipway.storage.redis import reaching_redis
 
-DEFAULT_PROJECT = "default"
 MAX_SCAN = 2000
 
 
 async def submit(
-    process: Process, project: str, spec: Spec, credentials: Credentials, idempotency_key: str | None = None
+    process: Process, caller: Caller, spec: Spec, credentials: Credentials, idempotency_key: str | None = None
 ) -> Job:
     """Accept a job: check what its spec names, write its record, then send the message.
 
     Raises:
+        Forbidden: the caller may not push, or not use a repository that it names.
         NotFound: there is no such context, artifact, image or worker.
         InvalidRequest: it asks to push without a tag.
         Conflict: the idempotency key was used for another request.
         Unavailable: Redis is away; nothing was accepted.
     """
-    spec = await checked(process, project, spec)
+    check_rights(caller, spec)
+    spec = await checked(process, caller.project, spec)
     sealed = process.sealer.seal(credentials)
     mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
     async with reaching_redis():
         job_id, new = await process.jobs.accept(
-            project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
+            caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
         )
         if not new:
             job_id, _, before = job_id.partition(" ")
@@ -47,14 +50,14 @@ async def submit(
                     slug="idempotency-mismatch",
                     field="Idempotency-Key",
                 )
-        job = await find(process, project, job_id)
+        job = await find(process, caller.project, job_id)
     if new:
         await process.queue.enqueue(job)
     return job
 
 
 async def submit_to(
-    process: Process, project: str, specs: Callable[[str | None], Spec], workers: Choice, credentials: Credentials
+    process: Process, caller: Caller, specs: Callable[[str | None], Spec], workers: Choice, credentials: Credentials
 ) -> list[Job]:
     """Accept one job for each chosen worker.
 
@@ -62,7 +65,7 @@ async def submit_to(
         As `submit`, and NotFound when a worker is named that doesn't live.
     """
     names = await fleet.chosen(process, workers)
-    return [await submit(process, project, specs(name), credentials) for name in names]
+    return [await submit(process, caller, specs(name), credentials) for name in names]
 
 
 async def finished(process: Process, project: str, job_id: str, limit: float) -> Job:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipway import __version__
-from shipway.cli import arguments, image_commands, move_commands
+from shipway.cli import access_commands, arguments, image_commands, move_commands
 from shipway.cli.parameters import Detach, Json, Priority, Progress, ProgressChoice, Timeout, Worker, limit
 from shipway.cli.text import safe_lines
 from shipway.exceptions import ShipwayError
@@ -135,6 +135,7 @@ def build(
 # A group without a name: its commands are this one's own.
 app.add_typer(move_commands.app)
 app.add_typer(image_commands.app)
+app.add_typer(access_commands.app)
 
 
 @app.command()

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|)")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|d|)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?:(?P<unit>[kmgt])?i?b?)")
@@ -101,11 +101,11 @@ def cache_from(given: Iterable[str]) -> list[str]:
     return found
 
 
-def duration(text: str) -> float:
-    """`90`, `90s`, `15m` or `2h`, in seconds."""
+def duration(text: str, option: str = "--timeout") -> float:
+    """`90`, `90s`, `15m`, `2h` or `30d`, in seconds."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or float(match["number"]) <= 0:
-        raise ArgumentError(f"--timeout {text!r}: expected seconds, or a number with s, m or h")
+        raise ArgumentError(f"{option} {text!r}: expected seconds, or a number with s, m, h or d")
     return float(match["number"]) * _UNITS[match["unit"]]
 
 

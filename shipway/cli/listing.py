@@ -126,11 +126,11 @@ async def _follow(url: str | None, job_id: str) -> int:
                 return interruption.exit_code
 
 
-def with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+def with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]], token: str | None = None) -> T:
     """Ask the service something, and hang up."""
 
     async def asking() -> T:
-        async with AsyncClient(url) as client:
+        async with AsyncClient(url, token=token) as client:
             return await ask(client)
 
     return asyncio.run(asking())

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, Self, Unpack
 
 from shipway.client.answers import JobPage, WorkerList
-from shipway.client.config import service_url
+from shipway.client.config import service_token, service_url
 from shipway.client.connection import Connection
 from shipway.client.following import Follower
 from shipway.client.images import Images
@@ -17,6 +17,7 @@ from shipway.client.options import BuildKeywords, build_request, check_options
 from shipway.client.paths import job_path
 from shipway.client.refusals import raise_for_job
 from shipway.client.threads import call_in_thread
+from shipway.client.tokens import Tokens
 from shipway.client.transfer import OnProgress, counted
 from shipway.client.upload import DOCKERFILE, Context, Dockerfile, DockerfileSource, LocalContext, Upload, prepare
 from shipway.context.url import is_remote
@@ -31,20 +32,21 @@ INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
 
-class AsyncClient(Moves, Images):
+class AsyncClient(Moves, Images, Tokens):
     """Talks to one Shipway service. Use it as an asynchronous context manager.
 
     Args:
         url: of the service; by default from `SHIPWAY_URL` or the configuration file.
+        token: for it; by default from `SHIPWAY_TOKEN` or what `shipway login` kept for this URL.
         timeout: seconds for one ordinary request; uploads and following take as long as they take.
 
     Every method raises `ClientError` (slug `service-unreachable`) without a connection, and the
     `RequestError` that fits the status, with the service's slug, when the service refuses.
     """
 
-    def __init__(self, url: str | None = None, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self.url = service_url(url)
-        self._connection = Connection(self.url, timeout)
+        self._connection = Connection(self.url, timeout, service_token(self.url, token))
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shipway.models.image import HistoryEntry, ImageOnWorker
 from shipway.models.job import Job
+from shipway.models.token import Token
 from shipway.models.worker import Worker
 
 
@@ -40,6 +41,14 @@ class ImageList(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     images: tuple[ImageOnWorker, ...]
+
+
+class TokenList(BaseModel):
+    """Tokens without their secrets, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tokens: tuple[Token, ...]
 
 
 class History(BaseModel):

@@ -43,13 +43,16 @@ class Backoff:
 class Connection:
     """Sends requests to one service and turns every failure into a `ShipwayError`."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, token: str | None = None) -> None:
         self.url = url
         self._timeout = timeout
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
-            headers={"User-Agent": f"shipway/{__version__}"},
+            headers={
+                "User-Agent": f"shipway/{__version__}",
+                **({"Authorization": f"Bearer {token}"} if token else {}),
+            },
             # A proxy from the environment must not get in the way of a service on this machine.
             trust_env=httpx.URL(url).host not in _LOOPBACK,
         )

@@ -36,6 +36,11 @@ def image_path(image: str) -> str:
     return f"/v1/images/{quote(image, safe='/:@')}"
 
 
+def token_path(token_id: str) -> str:
+    """The URL path of a token."""
+    return f"/v1/tokens/{quote(token_id, safe='')}"
+
+
 def worker_path(name: str) -> str:
     """The URL path of a worker."""
     return f"/v1/workers/{quote(name, safe='')}"

@@ -11,19 +11,21 @@ from shipway.exceptions import (
     ClientError,
     Conflict,
     ContextError,
+    Forbidden,
     InvalidRequest,
     JobError,
     NotFound,
     RequestError,
     ShipwayError,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
 from shipway.models.error import ErrorAnswer, Problem
 from shipway.models.job import Job, JobState
 
 _BY_STATUS: dict[int, type[ShipwayError]] = {
-    kind.status: kind for kind in (InvalidRequest, NotFound, Conflict, TooLarge, Unavailable)
+    kind.status: kind for kind in (InvalidRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
 }
 _CONTEXTS = "/v1/contexts"
 _SERVER_FAULT = 500

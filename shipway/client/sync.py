@@ -12,6 +12,7 @@ from shipway.client.options import BuildKeywords
 from shipway.client.portal import Portal
 from shipway.client.sync_images import SyncImages
 from shipway.client.sync_moves import SyncMoves
+from shipway.client.sync_tokens import SyncTokens
 from shipway.client.transfer import OnProgress
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event
@@ -22,14 +23,14 @@ from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
 
-class Client(SyncMoves, SyncImages):
+class Client(SyncMoves, SyncImages, SyncTokens):
     """`AsyncClient` for code without asyncio: the same names, arguments and errors.
 
     Safe to use from several threads. `on_progress` is called in the client's own thread.
     """
 
-    def __init__(self, url: str | None = None, *, timeout: float = 30.0) -> None:
-        self._client = AsyncClient(url, timeout=timeout)
+    def __init__(self, url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
+        self._client = AsyncClient(url, token=token, timeout=timeout)
         self.url = self._client.url
         self._portal = Portal()
 

@@ -16,6 +16,8 @@
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
+| `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
+| `shipway:tokens` | sorted set | ids of tokens by when they were last used (s) | persistent |
 
 Celery's own keys (its queues and bindings) have their lifetime from Celery.
 """
@@ -29,8 +31,12 @@ WORKERS = "shipway:workers"
 REAPER = "shipway:reaper"
 EXPIRING = "shipway:expiring"
 DRAINING = "shipway:draining"
+TOKENS = "shipway:tokens"
 
-PERSISTENT = (QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, "shipway:worker:*:jobs", "shipway:jobs:*")
+PERSISTENT = (
+    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS),
+    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:token:*"),
+)
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
 
@@ -64,3 +70,7 @@ def worker_images(name: str) -> str:
 
 def idempotency(project: str, key: str) -> str:
     return f"shipway:idempotency:{project}:{key}"
+
+
+def token(token_id: str) -> str:
+    return f"shipway:token:{token_id}"

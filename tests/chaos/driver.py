@@ -64,7 +64,6 @@ class Driver:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
         self._rng = random.Random(seed)
-        self._urls = [service.url for service in fleet.services]
 
     def round(self, number: int) -> Round:
         """One round: whole fleet, load and faults, whole fleet, invariants."""
@@ -103,16 +102,20 @@ class Driver:
     def _carry_out(self, order: Order, way: int) -> tuple[Job, list[Event]]:
         """Upload, submit, follow to the end, through whichever replica answers."""
         time.sleep(order.wait)
-        urls = self._urls[way:] + self._urls[:way]
+        replicas = self._fleet.services[way:] + self._fleet.services[:way]
         files = talk(order.seconds, order.word)
         if order.kind == "bad":
             files = script("FROM base", f"RUN echo {order.word}; exit 3")
-        body = {"context": upload_anywhere(urls, tar_of(files)), "tags": [self._fleet.tag(order.word)], "push": True}
-        job = submit_anywhere(urls, body, order.word)
+        body = {
+            "context": upload_anywhere(replicas, tar_of(files)),
+            "tags": [self._fleet.tag(order.word)],
+            "push": True,
+        }
+        job = submit_anywhere(replicas, body, order.word)
         if order.kind == "cancelled":
-            threading.Timer(order.cancel_after, cancel_anywhere, [urls, job.id]).start()
-        events = follow_anywhere(urls, job.id)
-        assert submit_anywhere(urls, body, order.word).id == job.id
+            threading.Timer(order.cancel_after, cancel_anywhere, [replicas, job.id]).start()
+        events = follow_anywhere(replicas, job.id)
+        assert submit_anywhere(replicas, body, order.word).id == job.id
         return job, events
 
     def _judge(self, order: Order, future: Future[tuple[Job, list[Event]]], done: Round) -> None:

@@ -137,7 +137,7 @@ def drop_messages(fleet: Fleet, rng: random.Random, duration: float) -> None:
 def double_messages(fleet: Fleet, rng: random.Random, duration: float) -> None:
     queue = Queue(fleet.redis.url)
     try:
-        with suppress(httpx.HTTPError, AssertionError), HttpApi(fleet.api.url) as api:
+        with suppress(httpx.HTTPError, AssertionError), HttpApi(fleet.api.url, fleet.api.token) as api:
             for job in JOBS.validate_python(api.http.get("/v1/jobs", timeout=5).raise_for_status().json()["jobs"]):
                 asyncio.run(queue.enqueue(job))
     finally:

@@ -98,6 +98,12 @@ class Fleet:
         """A connection of the test's own to Redis, past every link."""
         return redis.Redis.from_url(self.redis.url, decode_responses=True)
 
+    def issue_tokens(self) -> None:
+        """Have new tokens made, as an operator does for a Redis that has lost all it had."""
+        for service, api in zip(self.services, self.apis, strict=True):
+            service.issue_token()
+            api.use(service.token)
+
     def heal(self) -> None:
         """Restore every link, wake and start again what is stopped, and wait until every part says it is well."""
         for link in self.links:
@@ -206,7 +212,7 @@ class Fleet:
         self.shared = Shared(self._url("service"), self.store, key, SETTINGS)
         self.services = [self._service(name) for name in ("one", "two")]
         self.workers = {name: self._worker(name) for name in NAMES}
-        self.apis = [enter(HttpApi(service.url)) for service in self.services]
+        self.apis = [enter(HttpApi(service.url, service.token)) for service in self.services]
 
     def _service(self, name: str) -> Service:
         folder = self.state / f"service-{name}"

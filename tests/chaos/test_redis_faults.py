@@ -27,7 +27,7 @@ from tests.chaos.fleet import LEASE, Fleet, talk
 from tests.chaos.invariants import broken, states, written
 from tests.chaos.small_disk import SmallDisk
 from tests.integration.contexts import once, script, tar_of
-from tests.integration.http_api import TAR
+from tests.integration.http_api import TAR, HttpApi
 from tests.integration.leftovers import processes_with
 
 ANSWER = 15.0
@@ -42,7 +42,7 @@ def build_of(fleet: Fleet) -> dict[str, object]:
 def asked(fleet: Fleet, body: dict[str, object], job_id: str) -> list[httpx.Response]:
     """The answers to one request of every sort, asked at once."""
     tar = tar_of(script("FROM base", f"RUN echo {once()}"))
-    with httpx.Client(base_url=fleet.api.url, timeout=40, trust_env=False) as http, ThreadPoolExecutor(16) as pool:
+    with HttpApi(fleet.api.url, fleet.api.token) as api, ThreadPoolExecutor(16) as pool:
         requests = [
             ("GET", "/readyz", {}),
             ("GET", "/metrics", {}),
@@ -56,7 +56,7 @@ def asked(fleet: Fleet, body: dict[str, object], job_id: str) -> list[httpx.Resp
             ("GET", f"/v1/jobs/{job_id}/events", {}),
             ("GET", f"/v1/jobs/{job_id}/log", {}),
         ]
-        futures = [pool.submit(http.request, method, path, **more) for method, path, more in requests]  # type: ignore[arg-type]
+        futures = [pool.submit(api.http.request, method, path, **more) for method, path, more in requests]  # type: ignore[arg-type]
         return [future.result() for future in futures]
 
 
@@ -129,6 +129,7 @@ def test_redis_replaced_by_an_empty_one(fleet: Fleet, measured: Measured) -> Non
     fleet.redis.child.kill()
     shutil.rmtree(fleet.redis.state / "appendonlydir")
     fleet.redis.start()
+    fleet.issue_tokens()
     back = time.monotonic()
     assert wait_until(lambda: not processes_with(word), 60)  # nobody wants that build any more
     ended = [fleet.api.succeed(script("FROM base", f"RUN echo {once()}")) for _ in range(2)]

@@ -17,10 +17,10 @@ from tests.integration.http_api import TAR
 
 
 def test_followers_survive_the_death_of_each_replica(fleet: Fleet, measured: Measured) -> None:
-    urls = [service.url for service in fleet.services]
+    replicas = fleet.services
     job = fleet.api.submit(talk(8), tags=[fleet.tag()], push=True)
     with ThreadPoolExecutor() as pool:
-        followers = [pool.submit(follow_anywhere, urls[way:] + urls[:way], job.id) for way in (0, 1, 0, 1)]
+        followers = [pool.submit(follow_anywhere, replicas[way:] + replicas[:way], job.id) for way in (0, 1, 0, 1)]
         fleet.apis[0].wait_for_text(job.id, "line 3")
         for service in fleet.services:
             service.child.kill()

@@ -17,16 +17,17 @@ LIMIT = 90.0
 
 @dataclass(frozen=True)
 class Shipway:
-    """Runs `shipway` against one service, in one folder."""
+    """Runs `shipway` against one service, with a token for it, in one folder."""
 
     url: str
+    token: str
     folder: Path
     more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
         home = {"HOME": str(self.folder), "DOCKER_CONFIG": str(self.folder / ".docker")}
-        return {**os.environ, **home, "SHIPWAY_URL": self.url, **self.more}
+        return {**os.environ, **home, "SHIPWAY_URL": self.url, "SHIPWAY_TOKEN": self.token, **self.more}
 
     def __call__(self, *words: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         """Run a command to its end; standard input is empty unless given."""

@@ -58,7 +58,7 @@ def stack(dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def api(stack: Stack) -> Iterator[HttpApi]:
     """The service of the stack."""
-    with HttpApi(stack.service.url) as client:
+    with HttpApi(stack.service.url, stack.token) as client:
         yield client
 
 
@@ -91,4 +91,4 @@ def no_key_without_end(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shipway(fleet: Fleet, tmp_path: Path) -> Shipway:
     """The command, against the fleet."""
-    return Shipway(fleet.stack.service.url, tmp_path)
+    return Shipway(fleet.stack.service.url, fleet.stack.token, tmp_path)

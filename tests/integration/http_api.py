@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from deploy.local.servers import authorization
 from shipway.models.event import Event, Step
 from shipway.models.job import Job, JobState
 from tests.integration.contexts import once, script, tar_of
@@ -28,11 +29,17 @@ class SentEvent(NamedTuple):
 
 
 class HttpApi:
-    """A service at a URL."""
+    """A service at a URL, and a token for it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=LIMIT, trust_env=False)
+        self.token = token
+        self.http = httpx.Client(base_url=url, headers=authorization(token), timeout=LIMIT, trust_env=False)
+
+    def use(self, token: str) -> None:
+        """Go on with another token."""
+        self.token = token
+        self.http.headers.update(authorization(token))
 
     def __enter__(self) -> Self:
         return self

@@ -184,7 +184,8 @@ def test_body_that_stops_half_way_leaves_nothing(
     before = kept(stack)
     part = member("big", bytes(range(256)) * (90_000 * 4))[:sent]
     chunk = b"%x\r\n" % (len(part) + 5) + part if "chunked" in framing else part
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\n{framing}\r\n\r\n"
+    headers = f"Host: x\r\nAuthorization: Bearer {api.token}\r\nContent-Type: application/x-tar\r\n{framing}"
+    head = f"POST {path} HTTP/1.1\r\n{headers}\r\n\r\n"
 
     with socket.create_connection(("127.0.0.1", stack.service.port)) as connection:
         connection.sendall(head.encode() + chunk)

@@ -64,7 +64,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.fixture(scope="module")
 def context(stack: Stack) -> str:
     """A context that is there."""
-    with HttpApi(stack.service.url) as api:
+    with HttpApi(stack.service.url, stack.token) as api:
         return api.upload(script("FROM scratch", "LABEL a=b"))
 
 
@@ -178,6 +178,7 @@ def test_wrong_parameter_is_refused_before_the_upload_is_read(api: HttpApi, stac
 
     with closing(HTTPConnection("127.0.0.1", stack.service.port, timeout=10)) as connection:
         connection.putrequest("POST", url)
+        connection.putheader("Authorization", f"Bearer {api.token}")
         connection.putheader("Content-Type", "application/x-tar")
         connection.putheader("Content-Length", str(10**9))
         connection.endheaders()  # and not one byte of the body

@@ -171,7 +171,18 @@ def test_tar_piped_into_curl_is_enough(api: HttpApi, dockerd: Dockerd) -> None:
     url = f"{api.url}/v1/builds?t=curled-{word}"
 
     sent = subprocess.run(
-        ["curl", "--silent", "--show-error", "--noproxy", "*", "-T", "-", url],
+        [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--noproxy",
+            "*",
+            "-H",
+            f"Authorization: Bearer {api.token}",
+            "-T",
+            "-",
+            url,
+        ],
         input=archive,
         capture_output=True,
         check=False,

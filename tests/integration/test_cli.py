@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engine_independent
 
 @pytest.fixture
 def shipway(stack: Stack, tmp_path: Path) -> Shipway:
-    return Shipway(stack.service.url, tmp_path)
+    return Shipway(stack.service.url, stack.token, tmp_path)
 
 
 def test_build_pushes_and_writes_what_it_was_asked_to(shipway: Shipway, registry: Registry, dockerd: Dockerd) -> None:
@@ -206,7 +206,7 @@ def test_ps_cancel_and_workers(shipway: Shipway, api: HttpApi) -> None:
 def test_no_service_is_told_with_what_to_do(tmp_path: Path) -> None:
     write(tmp_path, script("FROM base"))
 
-    done = Shipway("http://127.0.0.1:9", tmp_path)("build", ".")
+    done = Shipway("http://127.0.0.1:9", "none", tmp_path)("build", ".")
 
     assert done.returncode == 1
     assert "service-unreachable" in done.stderr

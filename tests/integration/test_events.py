@@ -31,7 +31,7 @@ def states(events: list[Event]) -> list[str]:
 
 
 def test_followers_before_during_and_after_a_build_see_the_same(api: HttpApi) -> None:
-    with ThreadPoolExecutor() as pool, HttpApi(api.url) as early, HttpApi(api.url) as late:
+    with ThreadPoolExecutor() as pool, HttpApi(api.url, api.token) as early, HttpApi(api.url, api.token) as late:
         with api.busy():
             job = api.submit(script("FROM base", f"RUN {TALK} # {once()}"))
             stream = early.follow(job.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from deploy.local.ports import free_port, is_free
 from deploy.local.processes import Child, PartError
 from deploy.local.redis import RedisServer
 from deploy.local.registry import Login, Registry
+from deploy.local.servers import authorization
 from deploy.local.waiting import wait_until
 from tests.integration.contexts import once
 from tests.integration.leftovers import processes_with
@@ -206,7 +208,11 @@ def test_up_runs_on_the_reachable_daemon_tells_clients_where_and_stops_on_ctrl_c
     try:
         up.wait_for("Shipway is up")
         config = (up.home / ".config/shipway/config.toml").read_text()
-        workers = httpx.get(f"http://127.0.0.1:{up.port}/v1/workers", trust_env=False).json()["workers"]
+        url = f"http://127.0.0.1:{up.port}"
+        kept = up.home / ".config/shipway/tokens.json"
+        token = json.loads(kept.read_text())[url]
+        mode = kept.stat().st_mode & 0o777
+        workers = httpx.get(f"{url}/v1/workers", headers=authorization(token), trust_env=False).json()["workers"]
         taken = subprocess.run(up.command, cwd=REPOSITORY, env=up.env, capture_output=True, text=True, check=False)
         up.process.send_signal(signal.SIGINT)
         code = up.process.wait(60)
@@ -214,7 +220,9 @@ def test_up_runs_on_the_reachable_daemon_tells_clients_where_and_stops_on_ctrl_c
         up.process.kill()
         up.process.wait()
 
-    assert config == f'url = "http://127.0.0.1:{up.port}"\n'
+    assert config == f'url = "{url}"\n'
+    assert up.output.read_text().count(token) == 1
+    assert mode == 0o600
     assert [worker["state"] for worker in workers] == ["ready"]
     assert taken.returncode == 1
     assert f"port {up.port} is taken" in taken.stderr

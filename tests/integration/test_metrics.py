@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.servers import authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from tests.integration.contexts import once, script, tar_of
@@ -25,8 +26,8 @@ NAMED_BY_BUILDKIT = re.compile(r"^#(\d+) (\[.*\].*)$", re.MULTILINE)
 class Metrics:
     """All samples of one scrape."""
 
-    def __init__(self, url: str) -> None:
-        self.text = httpx.get(url, trust_env=False).raise_for_status().text
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self.text = httpx.get(url, headers=headers, trust_env=False).raise_for_status().text
         self.families = list(text_string_to_metric_families(self.text))
         self._samples = {
             (sample.name, frozenset(sample.labels.items())): sample.value
@@ -44,7 +45,7 @@ def of_worker(stack: Stack) -> Metrics:
 
 
 def of_service(stack: Stack) -> Metrics:
-    return Metrics(f"{stack.service.url}/metrics")
+    return Metrics(f"{stack.service.url}/metrics", authorization(stack.token))
 
 
 def grown(before: Metrics, after: Metrics, name: str, **labels: str) -> float:

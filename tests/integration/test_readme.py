@@ -26,7 +26,7 @@ def commands() -> list[str]:
 
 
 def test_every_command_of_the_readme_works(stack: Stack, registry: Registry, tmp_path: Path) -> None:
-    shipway = Shipway(stack.service.url, tmp_path)
+    shipway = Shipway(stack.service.url, stack.token, tmp_path)
     write(tmp_path, {"Dockerfile": APP.format(word=once()).encode(), "token.txt": b"secret", "a.txt": b"a"})
     env = {**shipway.env, "PATH": f"{SHIPWAY.parent}:{shipway.env['PATH']}"}
     job_id = ""

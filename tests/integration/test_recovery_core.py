@@ -51,7 +51,7 @@ def hasty(dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def api(hasty: Stack) -> Iterator[HttpApi]:
-    with HttpApi(hasty.service.url) as client:
+    with HttpApi(hasty.service.url, hasty.token) as client:
         yield client
 
 
@@ -203,7 +203,7 @@ def test_nothing_is_left_running_and_no_job_in_limbo(api: HttpApi, database: red
 
 def test_metrics_know_of_the_losses_and_of_no_dead_process(hasty: Stack) -> None:
     """After all of the above, again; the worker was started anew since then, so one more process is killed."""
-    with HttpApi(hasty.service.url) as api:
+    with HttpApi(hasty.service.url, hasty.token) as api:
         job = api.submit(script("FROM base", f"RUN echo begun; sleep 1 # {once()}"))
         api.wait_for_text(job.id, "begun")
         for pid in pool_of(hasty):

@@ -21,7 +21,7 @@ async def test_build_followed_and_waited_for(stack: Stack, tmp_path: Path) -> No
     word = once()
     write(tmp_path, script("FROM base", f"RUN echo {word}"))
 
-    async with AsyncClient(stack.service.url) as client:
+    async with AsyncClient(stack.service.url, token=stack.token) as client:
         job = await client.build(tmp_path, tags=["sdk:1"])
         events = [event async for event in client.events(job.id)]
         done = await client.wait(job.id)
@@ -35,7 +35,7 @@ async def test_build_followed_and_waited_for(stack: Stack, tmp_path: Path) -> No
 def test_sync_face_does_the_same(stack: Stack, tmp_path: Path) -> None:
     write(tmp_path, script("FROM base", f"RUN echo {once()}"))
 
-    with Client(stack.service.url) as client:
+    with Client(stack.service.url, token=stack.token) as client:
         job = client.build(tmp_path)
         numbers = [event.seq for event in client.events(job.id)]
 
@@ -47,7 +47,7 @@ def test_sync_face_does_the_same(stack: Stack, tmp_path: Path) -> None:
 async def test_errors_are_exceptions_with_the_services_slug(stack: Stack, tmp_path: Path) -> None:
     write(tmp_path, script("FROM base", "RUN exit 7"))
 
-    async with AsyncClient(stack.service.url) as client:
+    async with AsyncClient(stack.service.url, token=stack.token) as client:
         with pytest.raises(NotFound) as unknown:
             await client.job("01ARZ3NDEKTSV4RRFFQ69G5FAV")
         with pytest.raises(BuildUserError) as failed:

@@ -74,8 +74,8 @@ def test_cache_sources_are_images() -> None:
 
 
 def test_durations() -> None:
-    assert [duration(text) for text in ("90", "1.5s", "15m", "2h")] == [90, 1.5, 900, 7200]
-    for text in ("", "0", "-1", "5d", "m"):
+    assert [duration(text) for text in ("90", "1.5s", "15m", "2h", "30d")] == [90, 1.5, 900, 7200, 2_592_000]
+    for text in ("", "0", "-1", "5w", "m"):
         with pytest.raises(ArgumentError):
             duration(text)
 

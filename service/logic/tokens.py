@@ -1,0 +1,40 @@
+"""The rules for tokens: who makes them, sees them and takes them back."""
+
+from __future__ import annotations
+
+from service.process import Process
+from shipway.exceptions import NotFound
+from shipway.models.token import NewToken, Token, TokenRequest
+from shipway.storage.redis import reaching_redis
+
+
+async def create(process: Process, wanted: TokenRequest) -> NewToken:
+    """Make a token; its secret is in this answer only.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    async with reaching_redis():
+        return await process.tokens.create(wanted.name, wanted.rights, wanted.lifetime)
+
+
+async def listed(process: Process) -> list[Token]:
+    """List all tokens, newest first.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    async with reaching_redis():
+        return await process.tokens.all()
+
+
+async def revoke(process: Process, token_id: str) -> None:
+    """Take a token back: no request is taken with it from now on.
+
+    Raises:
+        NotFound: there is none of this id.
+        Unavailable: Redis is away.
+    """
+    async with reaching_redis():
+        if not await process.tokens.revoke(token_id):
+            raise NotFound(f"there is no token {token_id!r}", slug="token-unknown", field="id")
