@@ -119,7 +119,7 @@ class Attendant:
         )
 
 
-async def _reaching_redis(call: Awaitable[None]) -> bool:
+async def _reaching_redis(call: Awaitable[object]) -> bool:
     """Make a call that matters little; tell whether it was answered in time."""
     try:
         async with asyncio.timeout(HEARTBEAT):

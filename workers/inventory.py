@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from redis.asyncio import Redis
 
 from shipway.models.image import ImageOnWorker
@@ -17,8 +19,8 @@ class Inventory:
         self._worker = worker
         self._engine = engine
 
-    async def refresh(self) -> None:
-        """Ask the daemon and write down what it has."""
+    async def refresh(self) -> list[ImageOnWorker]:
+        """Ask the daemon and write down what it has; returns that."""
         seconds, _ = await self._redis.time()
         images = [
             ImageOnWorker(
@@ -33,3 +35,10 @@ class Inventory:
             for image in await self._engine.images.list()
         ]
         await WorkerRegistry(self._redis).replace_images(self._worker, images)
+        return images
+
+    async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
+        """Let a project see those of the images that go by one of these ids or names."""
+        ids = [image.id for image in images if not {image.id, *image.tags}.isdisjoint(names)]
+        if ids:
+            await WorkerRegistry(self._redis).give_images(project, ids)

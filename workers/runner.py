@@ -15,6 +15,7 @@ from shipway.exceptions import BuildSystemError, ShipwayError
 from shipway.models.error import Problem
 from shipway.models.event import StepStatus
 from shipway.models.job import JobState
+from shipway.models.spec import Kind
 from shipway.storage.jobs import Claim, Fenced
 from workers import metrics, shutdown
 from workers.keeper import Stop, watch
@@ -26,6 +27,8 @@ from workers.work import work_for
 
 log = structlog.get_logger(__name__)
 
+BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL})
+"""Jobs whose images their project may see from then on."""
 TELLING = 3.0
 """Seconds that telling which images there are may hold up the end of a job."""
 
@@ -159,9 +162,14 @@ class _Attempt:
         return Problem.of(fault)
 
     async def _tell_images(self) -> None:
+        parts = self._parts
         try:
             async with asyncio.timeout(TELLING):
-                await self._parts.inventory.refresh()
+                images = await parts.inventory.refresh()
+                job = await parts.jobs.get(self._job.id)
+                if job is not None and job.kind in BRINGING:
+                    names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
+                    await parts.inventory.give(job.project, images, names)
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))
 

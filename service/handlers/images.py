@@ -35,9 +35,9 @@ class History(BaseModel):
     history: tuple[HistoryEntry, ...]
 
 
-@router.get("", summary="List the images on all workers")
-async def list_images(process: OnProcess, _: Reader) -> ImageList:
-    return ImageList(images=await fleet.images(process))
+@router.get("", summary="List the project's images on all workers")
+async def list_images(process: OnProcess, caller: Reader) -> ImageList:
+    return ImageList(images=await fleet.images(process, caller))
 
 
 @router.get("/{image:path}/history", summary="Show how an image came about")

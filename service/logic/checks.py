@@ -19,10 +19,11 @@ from shipway.models.spec import (
     Spec,
     TagSpec,
 )
+from shipway.models.token import Caller
 from shipway.storage.redis import reaching_redis
 
 
-async def checked(process: Process, project: str, spec: Spec) -> Spec:
+async def checked(process: Process, caller: Caller, spec: Spec) -> Spec:
     """Return the spec with its worker settled.
 
     Raises:
@@ -31,9 +32,9 @@ async def checked(process: Process, project: str, spec: Spec) -> Spec:
     """
     check_push(spec)
     check_supported(spec)
-    await _check_contexts(process, project, spec)
-    await _check_artifact(process, project, spec)
-    worker = await _worker(process, spec)
+    await _check_contexts(process, caller.project, spec)
+    await _check_artifact(process, caller.project, spec)
+    worker = await _worker(process, caller, spec)
     return spec if worker == spec.worker else spec.model_copy(update={"worker": worker})
 
 
@@ -75,23 +76,23 @@ async def _check_artifact(process: Process, project: str, spec: Spec) -> None:
         await process.blobs.keep(project, spec.artifact, process.settings.retention)
 
 
-async def _worker(process: Process, spec: Spec) -> str | None:
+async def _worker(process: Process, caller: Caller, spec: Spec) -> str | None:
     """The worker a job has to run on: the one that has the image it is about, or the one named."""
     if isinstance(spec, SaveSpec | RemoveSpec):
-        return await fleet.worker_with(process, spec.images, spec.worker)
+        return await fleet.worker_with(process, caller, spec.images, spec.worker)
     if isinstance(spec, PushSpec | InspectSpec | TagSpec):
-        return await fleet.worker_with(process, [spec.image], spec.worker)
+        return await fleet.worker_with(process, caller, [spec.image], spec.worker)
     if isinstance(spec, ExportSpec | CommitSpec) and spec.image is not None:
-        return await _worker_for(process, spec.image, spec.worker)
+        return await _worker_for(process, caller, spec.image, spec.worker)
     if spec.worker is not None:
         await fleet.require_worker(process, spec.worker)
     return spec.worker
 
 
-async def _worker_for(process: Process, image: str, worker: str | None) -> str | None:
+async def _worker_for(process: Process, caller: Caller, image: str, worker: str | None) -> str | None:
     """The worker that has an image to start a container from; any, which pulls it first, when none has it yet."""
     try:
-        return await fleet.worker_with(process, [image], worker)
+        return await fleet.worker_with(process, caller, [image], worker)
     except NotFound as fault:
         if fault.slug != "image-unknown" or IMAGE_ID.fullmatch(image):
             raise

@@ -9,6 +9,7 @@ from typing import Literal
 from service.process import Process
 from shipway.exceptions import NotFound, Unavailable
 from shipway.models.image import ImageOnWorker
+from shipway.models.token import Caller, Scope
 from shipway.models.worker import Worker, WorkerState
 from shipway.storage.redis import reaching_redis
 
@@ -28,14 +29,18 @@ async def workers(process: Process) -> list[Worker]:
         return await process.workers.all()
 
 
-async def images(process: Process) -> list[ImageOnWorker]:
-    """List every image on every worker that is alive.
+async def images(process: Process, caller: Caller) -> list[ImageOnWorker]:
+    """List the images on the living workers that the caller's project made or brought; an administrator sees all.
 
     Raises:
         Unavailable: Redis is away.
     """
     async with reaching_redis():
-        return await process.workers.images()
+        found = await process.workers.images()
+        if Scope.ADMIN in caller.scopes:
+            return found
+        own = await process.workers.images_of(caller.project)
+    return [image for image in found if image.id in own]
 
 
 async def require_worker(process: Process, name: str) -> None:
@@ -59,23 +64,26 @@ async def drain(process: Process, name: str, *, on: bool) -> None:
         await process.workers.drain(name, on=on)
 
 
-async def worker_with(process: Process, wanted: Sequence[str], worker: str | None) -> str:
+async def worker_with(process: Process, caller: Caller, wanted: Sequence[str], worker: str | None) -> str:
     """Choose a worker that has all of these images: the one named, else a ready one with the most room.
 
     Raises:
-        NotFound: no worker has them; the message names those that are on none.
+        NotFound: no worker has them, as far as the caller may know; the message names those that are on none.
     """
     if worker is not None:
         await require_worker(process, worker)
-        return worker
+        if Scope.ADMIN in caller.scopes:  # who may also name what the worker has not told of yet
+            return worker
     having: dict[str, set[str]] = {}
-    for image in await images(process):
+    for image in await images(process, caller):
         for name in (image.id, *image.tags, *image.digests):
             having.setdefault(name, set()).add(image.worker)
     gone = [image for image in wanted if image not in having]
     if gone:
         raise NotFound(f"no worker has {', '.join(gone)}", slug="image-unknown", field="image")
     names = set.intersection(*(having[image] for image in wanted))
+    if worker is not None:
+        names &= {worker}
     if not names:
         raise NotFound("no worker has all of these images at once; pull them to one", slug="image-unknown")
     room = {w.name: (w.state is WorkerState.READY, w.capacity - w.running) for w in await workers(process)}

@@ -35,7 +35,7 @@ async def submit(
         Unavailable: Redis is away; nothing was accepted.
     """
     check_rights(caller, spec)
-    spec = await checked(process, caller.project, spec)
+    spec = await checked(process, caller, spec)
     sealed = process.sealer.seal(credentials)
     mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
     async with reaching_redis():

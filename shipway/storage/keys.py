@@ -13,6 +13,7 @@
 | `shipway:worker:{name}` | string | what a worker says of itself | 3 heartbeats |
 | `shipway:worker:{name}:jobs` | set | ids of the jobs that it runs | persistent |
 | `shipway:worker:{name}:images` | hash | images that its daemon has, by id | 1 day |
+| `shipway:images:{project}` | sorted set | ids of images that a project made or brought, by when (s) | persistent |
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
@@ -35,7 +36,7 @@ TOKENS = "shipway:tokens"
 
 PERSISTENT = (
     *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS),
-    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:token:*"),
+    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
@@ -66,6 +67,10 @@ def worker_jobs(name: str) -> str:
 
 def worker_images(name: str) -> str:
     return f"shipway:worker:{name}:images"
+
+
+def images(project: str) -> str:
+    return f"shipway:images:{project}"
 
 
 def idempotency(project: str, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -14,6 +15,8 @@ HEARTBEAT = 3.0
 """Seconds between two words of a worker."""
 _FORGET = int(3 * HEARTBEAT)
 DAY = 86_400
+MAX_IMAGES = 20_000
+"""Images of one project that are remembered."""
 
 
 class WorkerRegistry:
@@ -87,6 +90,18 @@ class WorkerRegistry:
                 pipe.hset(key, mapping=fields)
         pipe.expire(key, DAY)
         await pipe.execute()
+
+    async def give_images(self, project: str, ids: Collection[str]) -> None:
+        """Let a project see images; the oldest are forgotten beyond `MAX_IMAGES`."""
+        seconds, _ = await self._redis.time()
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.zadd(keys.images(project), dict.fromkeys(ids, float(seconds)))
+        pipe.zremrangebyrank(keys.images(project), 0, -MAX_IMAGES - 1)
+        await pipe.execute()
+
+    async def images_of(self, project: str) -> set[str]:
+        """Ids of the images that a project made or brought, whether a worker still has them or not."""
+        return set(cast("list[str]", await self._redis.zrange(keys.images(project), 0, -1)))
 
     async def lead(self, name: str, seconds: float) -> bool:
         """Become, or stay, the one reaper for some seconds; False when another worker is."""
