@@ -58,5 +58,6 @@ class Identified:
             except ShipwayError as error:
                 await answer(error, error.status)(scope, receive, send)
                 return
-            scope.setdefault("state", {})["caller"] = caller
+            address = scope["client"][0] if scope["client"] else ""
+            scope.setdefault("state", {})["caller"] = caller.model_copy(update={"address": address})
         await self._app(scope, receive, send)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from service.issuers import Issuers
 from shipway.queue import Queue
 from shipway.settings import Settings
+from shipway.storage.audit import AuditLog
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.tokens import TokenStore
+from shipway.storage.trust import TrustStore
 from shipway.storage.workers import WorkerRegistry
 
 
@@ -29,6 +32,9 @@ class Process:
     blobs: BlobStore
     sealer: Sealer
     tokens: TokenStore
+    trust: TrustStore
+    issuers: Issuers
+    audit: AuditLog
     queue: Queue
 
     @classmethod
@@ -45,10 +51,14 @@ class Process:
             blobs=blobs,
             sealer=Sealer(settings.secret_keys.get_secret_value()),
             tokens=TokenStore(redis),
+            trust=TrustStore(redis),
+            issuers=Issuers(),
+            audit=AuditLog(redis),
             queue=Queue(settings.redis_url),
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self.issuers.aclose()
         await self.redis.aclose()
         self.queue.close()

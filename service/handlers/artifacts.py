@@ -22,4 +22,4 @@ router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
     openapi_extra={"requestBody": {"required": True, "content": TAR_BODY}},
 )
 async def upload(request: Request, process: OnProcess, caller: Builder) -> ArtifactReceipt:
-    return await artifacts.take(process, caller.project, request.stream())
+    return await artifacts.take(process, caller, request.stream())

@@ -71,7 +71,7 @@ async def submit(
         wanted = _validated(fields | {"context": "sha256:" + "0" * 64})
         check_push(wanted.spec)
         check_rights(caller, wanted.spec)
-        receipt = await ingest(process, caller.project, request.stream())
+        receipt = await ingest(process, caller, request.stream())
         wanted = _validated(fields | {"context": receipt.digest})
     else:
         raise HTTPException(415, f"send application/json or application/x-tar, not {kind[:64] or 'no content type'}")

@@ -24,4 +24,4 @@ TAR_BODY = {"application/x-tar": {"schema": {"type": "string", "format": "binary
     openapi_extra={"requestBody": {"required": True, "content": TAR_BODY}},
 )
 async def upload(request: Request, process: OnProcess, caller: Builder) -> ContextReceipt:
-    return await ingest(process, caller.project, request.stream())
+    return await ingest(process, caller, request.stream())

@@ -18,6 +18,7 @@ from service.process import Process
 from shipway.exceptions import Unavailable
 from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
+from shipway.models.token import Caller
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -52,7 +53,7 @@ async def show(id: JobId, process: OnProcess, caller: Reader) -> Job:  # noqa: A
 
 @router.post("/{id}/cancel", status_code=202, summary="Cancel a job", responses=documented(404, 422))
 async def cancel(id: JobId, process: OnProcess, caller: Builder) -> Job:  # noqa: A002
-    return await jobs.cancel(process, caller.project, id)
+    return await jobs.cancel(process, caller, id)
 
 
 @router.get(
@@ -104,11 +105,11 @@ async def events(
 ) -> EventSourceResponse:
     await jobs.find(process, caller.project, id)
     after = last_event_id if last_event_id is not None else from_ or 0
-    return EventSourceResponse(_sse(process, caller.project, id, after), ping=10, send_timeout=60)
+    return EventSourceResponse(_sse(process, caller, id, after), ping=10, send_timeout=60)
 
 
-async def _sse(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _sse(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
     """The stream; it ends early when a part is away, and the client comes again with the number it has reached."""
     with suppress(Unavailable):
-        async for event in jobs.follow(process, project, job_id, after):
+        async for event in jobs.follow(process, caller, job_id, after):
             yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)

@@ -20,8 +20,8 @@ class TokenList(BaseModel):
 
 
 @router.post("", status_code=201, summary="Make a token")
-async def create(body: TokenRequest, process: OnProcess, _: Admin) -> NewToken:
-    return await tokens.create(process, body)
+async def create(body: TokenRequest, process: OnProcess, caller: Admin) -> NewToken:
+    return await tokens.create(process, caller, body)
 
 
 @router.get("", summary="List the tokens of all projects")
@@ -35,6 +35,6 @@ async def show_self(caller: Anyone) -> Caller:
 
 
 @router.delete("/{id}", status_code=204, summary="Revoke a token", responses=documented(404))
-async def revoke(id: TokenId, process: OnProcess, _: Admin) -> Response:  # noqa: A002  (the route's own word)
-    await tokens.revoke(process, id)
+async def revoke(id: TokenId, process: OnProcess, caller: Admin) -> Response:  # noqa: A002  (the route's own word)
+    await tokens.revoke(process, caller, id)
     return Response(status_code=204)

@@ -20,14 +20,14 @@ class WorkerList(BaseModel):
 
 
 @router.post("/{name}/drain", summary="Let a worker take no more jobs", responses=documented(404))
-async def drain(name: str, process: OnProcess, _: Admin) -> WorkerList:
-    await fleet.drain(process, name, on=True)
+async def drain(name: str, process: OnProcess, caller: Admin) -> WorkerList:
+    await fleet.drain(process, caller, name, on=True)
     return WorkerList(workers=await fleet.workers(process))
 
 
 @router.post("/{name}/resume", summary="Let a worker take jobs again", responses=documented(404))
-async def resume(name: str, process: OnProcess, _: Admin) -> WorkerList:
-    await fleet.drain(process, name, on=False)
+async def resume(name: str, process: OnProcess, caller: Admin) -> WorkerList:
+    await fleet.drain(process, caller, name, on=False)
     return WorkerList(workers=await fleet.workers(process))
 
 

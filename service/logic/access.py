@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from service.logic.oidc import identify_by_trust
 from service.process import Process
 from shipway.exceptions import Forbidden, Unauthorized
 from shipway.models.pattern import matches
@@ -11,6 +12,9 @@ from shipway.models.reference import Reference
 from shipway.models.spec import IMAGE_ID, Kind, Spec
 from shipway.models.token import Caller, Rights, Scope
 from shipway.storage.redis import reaching_redis
+
+DOTS = 2
+"""Between the three parts of a JSON Web Token; no token of ours has any."""
 
 
 async def identify(process: Process, bearer: str) -> Caller:
@@ -24,9 +28,22 @@ async def identify(process: Process, bearer: str) -> Caller:
         raise Unauthorized(
             "this needs a token: send `Authorization: Bearer …`, or log in with `shipway login`", slug="token-missing"
         )
+    if bearer.count(".") == DOTS:
+        return await identify_by_trust(process, bearer)
     async with reaching_redis():
         token = await process.tokens.check(bearer)
-    return Caller(**token.model_dump(include=set(Rights.model_fields)), who=f"{token.id} {token.name}")
+    rights = token.model_dump(include=set(Rights.model_fields))
+    return Caller(**rights, id=token.id, who=f"{token.id} {token.name}")
+
+
+async def revoked(process: Process, caller: Caller) -> bool:
+    """Whether what a caller came with was taken back since; that it expired does not end what was begun in time.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    async with reaching_redis():
+        return not (await process.tokens.exists(caller.id) or await process.trust.exists(caller.id))
 
 
 def require(rights: Rights, scopes: Sequence[str]) -> None:

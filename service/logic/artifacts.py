@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 
 from ulid import ULID
 
+from service.logic import audit
 from service.logic.contexts import gathered
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound, TooLarge
 from shipway.models.job import Artifact, Job
 from shipway.models.receipt import ArtifactReceipt
+from shipway.models.token import Caller
 from shipway.storage.redis import reaching_redis
 
 
-async def take(process: Process, project: str, body: AsyncIterator[bytes]) -> ArtifactReceipt:
+async def take(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ArtifactReceipt:
     """Store an archive for a load or an import.
 
     Raises:
@@ -22,7 +24,7 @@ async def take(process: Process, project: str, body: AsyncIterator[bytes]) -> Ar
         TooLarge: it passes the limit.
     """
     blob, size = str(ULID()), 0
-    async with process.blobs.writing(project, blob) as writer:
+    async with process.blobs.writing(caller.project, blob) as writer:
         async for chunk in gathered(body):
             size += len(chunk)
             if size > process.settings.max_artifact_bytes:
@@ -33,7 +35,8 @@ async def take(process: Process, project: str, body: AsyncIterator[bytes]) -> Ar
         if not size:
             raise InvalidRequest("the archive is empty", slug="archive-invalid")
     async with reaching_redis():
-        await process.blobs.keep(project, blob, process.settings.retention)
+        await process.blobs.keep(caller.project, blob, process.settings.retention)
+    await audit.note(process, caller, "artifact.send", blob)
     return ArtifactReceipt(artifact=blob, bytes=size)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from ulid import ULID
 
 from service import metrics
+from service.logic import audit
 from service.process import Process
 from shipway.context.decompress import Decompressor
 from shipway.context.limits import Limits
@@ -15,6 +16,7 @@ from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import RequestError
 from shipway.models.context import Manifest
 from shipway.models.receipt import ContextReceipt
+from shipway.models.token import Caller
 from shipway.storage.redis import reaching_redis
 
 STALL = 60.0
@@ -23,12 +25,12 @@ GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
 
 
-async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> ContextReceipt:
+async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ContextReceipt:
     """Index an uploaded tar into a manifest and a blob.
 
     Args:
         process: where the parts are.
-        project: the tenant that the context belongs to.
+        caller: whose project the context belongs to.
         body: the tar, plain or compressed by gzip, bzip2, xz or zstd, in chunks of any size.
 
     Raises:
@@ -39,7 +41,7 @@ async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> 
     limits = Limits(max_bytes=process.settings.max_context_bytes, max_entries=process.settings.max_context_entries)
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
-    async with process.blobs.writing(project, blob) as writer:
+    async with process.blobs.writing(caller.project, blob) as writer:
         async for chunk in gathered(body):
             pieces = decompressor.feed(chunk)
             while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
@@ -49,7 +51,9 @@ async def ingest(process: Process, project: str, body: AsyncIterator[bytes]) -> 
             await writer.write(piece)
         manifest = await asyncio.to_thread(indexer.finish)
     metrics.CONTEXT_BYTES.inc(decompressor.taken)
-    return await _keep(process, project, blob, manifest)
+    receipt = await _keep(process, caller.project, blob, manifest)
+    await audit.note(process, caller, "context.send", receipt.digest)
+    return receipt
 
 
 async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -> ContextReceipt:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
+from service.logic import audit
 from service.process import Process
 from shipway.exceptions import NotFound, Unavailable
 from shipway.models.image import ImageOnWorker
@@ -53,7 +54,7 @@ async def require_worker(process: Process, name: str) -> None:
         raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="worker")
 
 
-async def drain(process: Process, name: str, *, on: bool) -> None:
+async def drain(process: Process, caller: Caller, name: str, *, on: bool) -> None:
     """Ask a worker to take no more jobs, or to take them again.
 
     Raises:
@@ -62,6 +63,7 @@ async def drain(process: Process, name: str, *, on: bool) -> None:
     await require_worker(process, name)
     async with reaching_redis():
         await process.workers.drain(name, on=on)
+    await audit.note(process, caller, "worker.drain" if on else "worker.resume", name)
 
 
 async def worker_with(process: Process, caller: Caller, wanted: Sequence[str], worker: str | None) -> str:

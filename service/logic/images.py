@@ -43,7 +43,7 @@ async def inspect(process: Process, caller: Caller, image: str, worker: str | No
     """
     spec = valid(lambda name: InspectSpec(image=name, worker=worker, priority=0, timeout=60), image)
     job = await jobs.submit(process, caller, spec, Credentials())
-    done = await jobs.finished(process, caller.project, job.id, LIMIT)
+    done = await jobs.finished(process, caller, job.id, LIMIT)
     if done.result.image is None:
         message = done.error.message if done.error else "it was removed meanwhile"
         raise NotFound(f"{image}: {message}", slug=done.error.slug if done.error else "image-unknown", field="image")

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 
-from service.logic import fleet
-from service.logic.access import check_rights
+from service.logic import audit, fleet
+from service.logic.access import check_rights, revoked
 from service.logic.checks import checked
 from service.logic.fleet import Choice
 from service.process import Process
@@ -53,6 +53,7 @@ async def submit(
         job = await find(process, caller.project, job_id)
     if new:
         await process.queue.enqueue(job)
+        await audit.note(process, caller, f"{job.kind}.submit", job.id)
     return job
 
 
@@ -68,7 +69,7 @@ async def submit_to(
     return [await submit(process, caller, specs(name), credentials) for name in names]
 
 
-async def finished(process: Process, project: str, job_id: str, limit: float) -> Job:
+async def finished(process: Process, caller: Caller, job_id: str, limit: float) -> Job:
     """Wait for a short job to end.
 
     Raises:
@@ -76,13 +77,13 @@ async def finished(process: Process, project: str, job_id: str, limit: float) ->
     """
     try:
         async with asyncio.timeout(limit):
-            async for _ in follow(process, project, job_id, 0):
+            async for _ in follow(process, caller, job_id, 0):
                 pass
     except TimeoutError as fault:
         raise Unavailable(
             f"the worker has not come to it yet; see job {job_id}", slug="worker-busy", field="worker"
         ) from fault
-    return await find(process, project, job_id)
+    return await find(process, caller.project, job_id)
 
 
 async def find(process: Process, project: str, job_id: str) -> Job:
@@ -119,25 +120,28 @@ async def page(
     return found, before
 
 
-async def cancel(process: Process, project: str, job_id: str) -> Job:
+async def cancel(process: Process, caller: Caller, job_id: str) -> Job:
     """Ask for a job to be cancelled; one that has ended stays as it is."""
-    await find(process, project, job_id)
+    await find(process, caller.project, job_id)
     async with reaching_redis():
         job = await process.jobs.cancel(job_id)
     if job is None:
         raise NotFound(f"there is no job {job_id[:64]!r}", slug="job-unknown", field="id")
+    await audit.note(process, caller, "job.cancel", job_id)
     return job
 
 
-async def follow(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[Event]:
+async def follow(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[Event]:
     """Yield every event after a number, each once, in order, as they come; end with the final one.
+
+    A caller whose token is revoked meanwhile is told nothing of what comes then.
 
     Raises:
         Unavailable: Redis or the store is away; who follows may go on where this stopped.
     """
     async with reaching_redis(limit=None):
-        while True:
-            async for event in process.events.so_far(project, job_id, after):
+        while not await revoked(process, caller):
+            async for event in process.events.so_far(caller.project, job_id, after):
                 yield event
                 if ends(event):
                     return

@@ -91,4 +91,6 @@ class TokenRequest(Rights, Strict):
 class Caller(Rights):
     """Who sent a request, as the service knows them."""
 
+    id: TokenId = Field(description="of the token, or of the rule that trusts its issuer")
     who: str = Field(description="the token's id and name, or a CI job's issuer and subject")
+    address: str = Field("", description="where the request came from")

@@ -19,6 +19,8 @@
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
 | `shipway:tokens` | sorted set | ids of tokens by when they were last used (s) | persistent |
+| `shipway:trust` | hash | rules of trust in other issuers, by id | persistent |
+| `shipway:audit` | stream | who changed what; the newest 100,000 entries | persistent |
 
 Celery's own keys (its queues and bindings) have their lifetime from Celery.
 """
@@ -33,9 +35,11 @@ REAPER = "shipway:reaper"
 EXPIRING = "shipway:expiring"
 DRAINING = "shipway:draining"
 TOKENS = "shipway:tokens"
+TRUST = "shipway:trust"
+AUDIT = "shipway:audit"
 
 PERSISTENT = (
-    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS),
+    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS, TRUST, AUDIT),
     *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""

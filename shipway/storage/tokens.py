@@ -83,6 +83,10 @@ class TokenStore:
                 await self._redis.zadd(keys.TOKENS, {token_id: now}, xx=True)
         return _listed(record, used)
 
+    async def exists(self, token_id: str) -> bool:
+        """Whether there is such a token, expired or not."""
+        return bool(await self._redis.exists(keys.token(token_id)))
+
     async def all(self) -> list[Token]:
         """List the tokens of all projects, newest first; those long expired are forgotten."""
         uses: Any = await self._redis.zrange(keys.TOKENS, 0, -1, withscores=True)

@@ -16,6 +16,7 @@ from deploy.local.servers import Service, authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from service.main import create_app
+from shipway.models.job import JobState
 from shipway.models.token import Scope
 from tests.integration.command import Shipway
 from tests.integration.contexts import once, script
@@ -141,6 +142,26 @@ def test_revoked_token_is_refused_by_another_replica_within_a_second(
     assert refusal(after) == (401, "token-invalid")
     assert refusal(api.http.delete(f"/v1/tokens/{token['id']}")) == (404, "token-unknown")
     assert token["id"] not in [one["id"] for one in api.http.get("/v1/tokens").json()["tokens"]]
+
+
+def test_follower_whose_token_is_revoked_is_told_nothing_more(api: HttpApi) -> None:
+    token, word = made(api, scopes=["read"]), once()
+    job = api.submit(script("FROM base", f"RUN echo begun; for i in $(seq 60); do sleep 0.5; echo {word}; done"))
+    revoked, later = False, []
+
+    with HttpApi(api.url, token["token"]) as somebody:
+        for sent in somebody.follow(job.id):
+            if revoked:
+                later.append(sent)
+            elif word in getattr(sent.event.body, "text", ""):
+                api.http.delete(f"/v1/tokens/{token['id']}").raise_for_status()
+                revoked = True
+
+    state = api.job(job.id).state
+    api.cancel(job.id)
+    assert revoked
+    assert len(later) <= 3  # what was on its way
+    assert state is JobState.RUNNING
 
 
 def test_expired_token_is_told_as_such(api: HttpApi) -> None:

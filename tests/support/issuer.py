@@ -1,0 +1,93 @@
+"""An issuer of identities on loopback, as OpenID Connect Discovery describes one, with keys that can be changed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+class Issuer:
+    """Publishes the keys in `published`, by their id, and signs with any key."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.keys: dict[str, PrivateKey] = {"first": rsa_key()}
+        self.more: list[dict[str, Any]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.names = self.url
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def token(self, key_id: str = "first", key: PrivateKey | None = None, /, **claims: Any) -> str:
+        """A token for a CI job, good for five minutes unless told otherwise; a claim of None is left out."""
+        signing = key or self.keys[key_id]
+        said = {"iss": self.url, "aud": "shipway", "sub": "repo:team/app", "exp": time.time() + 300, **claims}
+        return jwt.encode(
+            {name: value for name, value in said.items() if value is not None},
+            signing,
+            algorithm=_algorithm(signing),
+            headers={"kid": key_id},
+        )
+
+    @property
+    def published(self) -> list[dict[str, Any]]:
+        """The public keys, as JSON Web Keys."""
+        return [_public(key_id, key) for key_id, key in self.keys.items()] + self.more
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/keys":
+                    issuer.asked += 1
+                    answer: dict[str, Any] = {"keys": issuer.published}
+                else:
+                    answer = {"issuer": issuer.names, "jwks_uri": f"{issuer.url}/keys"}
+                body = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+def _algorithm(key: PrivateKey) -> str:
+    return "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
+
+
+def _public(key_id: str, key: PrivateKey) -> dict[str, Any]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        made = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    else:
+        made = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {**made, "kid": key_id, "use": "sig", "alg": _algorithm(key)}
