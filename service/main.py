@@ -8,7 +8,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import service.errors
-from service.handlers import artifacts, audit, builds, contexts, health, images, jobs, moves, tokens, trust, workers
+from service.handlers import (
+    artifacts,
+    audit,
+    builds,
+    contexts,
+    health,
+    images,
+    jobs,
+    moves,
+    registries,
+    tokens,
+    trust,
+    workers,
+)
 from service.middleware import Identified, Measured
 from service.openapi import Described
 from service.process import Process
@@ -43,6 +56,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service.errors.install(app)
     app.add_middleware(Identified, process=process)
     app.add_middleware(Measured)  # the outermost: what is refused counts
-    for part in (contexts, builds, artifacts, moves, jobs, images, workers, tokens, trust, audit, health):
+    for part in (contexts, builds, artifacts, moves, jobs, images, registries, workers, tokens, trust, audit, health):
         app.include_router(part.router)
     return app

@@ -13,6 +13,7 @@ from shipway.storage.audit import AuditLog
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
+from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.tokens import TokenStore
@@ -30,6 +31,7 @@ class Process:
     events: EventLog
     workers: WorkerRegistry
     blobs: BlobStore
+    logins: LoginStore
     sealer: Sealer
     tokens: TokenStore
     trust: TrustStore
@@ -42,6 +44,7 @@ class Process:
         """Assemble the parts from the settings."""
         redis = connect(settings.redis_url)
         blobs = BlobStore(settings.store_url, redis)
+        sealer = Sealer(settings.secret_keys.get_secret_value())
         return cls(
             settings=settings,
             redis=redis,
@@ -49,7 +52,8 @@ class Process:
             events=EventLog(redis, blobs),
             workers=WorkerRegistry(redis),
             blobs=blobs,
-            sealer=Sealer(settings.secret_keys.get_secret_value()),
+            logins=LoginStore(redis, sealer),
+            sealer=sealer,
             tokens=TokenStore(redis),
             trust=TrustStore(redis),
             issuers=Issuers(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
+from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from workers.content import Content
@@ -27,6 +28,7 @@ class Parts:
     blobs: BlobStore
     content: Content
     inventory: Inventory
+    logins: LoginStore
     sealer: Sealer
     engine: Engine
 
@@ -38,6 +40,7 @@ class Parts:
         try:
             async with Engine(settings.docker_host) as engine:
                 blobs = BlobStore(settings.store_url, redis)
+                sealer = Sealer(settings.secret_keys.get_secret_value())
                 yield cls(
                     settings=settings,
                     jobs=JobStore(redis, settings),
@@ -45,7 +48,8 @@ class Parts:
                     blobs=blobs,
                     content=Content(blobs, settings.worker_cache),
                     inventory=Inventory(redis, settings.worker_name, engine),
-                    sealer=Sealer(settings.secret_keys.get_secret_value()),
+                    logins=LoginStore(redis, sealer),
+                    sealer=sealer,
                     engine=engine,
                 )
         finally:

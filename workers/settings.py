@@ -21,6 +21,10 @@ class WorkerSettings(Settings):
     worker_port: int = Field(8471, description="port of metrics and health")
     worker_cache: Path = Field(Path("/var/cache/shipway"), description="where fetched blobs are kept")
     worker_grace: float = Field(30, description="seconds that running jobs get to finish after SIGTERM")
+    worker_docker_config: Path | None = Field(
+        None,
+        description="folder of a Docker config.json whose logins every job on this worker may use; none when empty",
+    )
     docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
 
     worker_idle_timeout: float = Field(1800, description="seconds without any event after which a job is ended")

@@ -55,6 +55,12 @@ def remove(name: str) -> None:
         _run("ip", "link", "del", name, check=False)
 
 
+def address(name: str) -> str:
+    """This host's own address on the bridge `name`; raises PartError if there is no such bridge."""
+    found = json.loads(_run("ip", "-json", "-4", "address", "show", "dev", name))
+    return str(found[0]["addr_info"][0]["local"])
+
+
 def names() -> list[str]:
     """Names of all network interfaces of this host."""
     return [entry.name for entry in Path("/sys/class/net").iterdir()]

@@ -27,10 +27,10 @@ def is_free(port: int) -> bool:
         return True
 
 
-def answers(port: int, question: bytes, beginning: bytes) -> bool:
-    """Whether a server on `port` answers `question` with bytes that start with `beginning`, within a second."""
+def answers(port: int, question: bytes, beginning: bytes, *, host: str = LOOPBACK) -> bool:
+    """Whether a server answers `question` within a second, with bytes that start with `beginning`."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+        with socket.create_connection((host, port), timeout=1) as connection:
             connection.sendall(question)
             return connection.recv(len(beginning)) == beginning
     except OSError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.local.authority import Certificate
 from deploy.local.htpasswd import entry
 from deploy.local.ports import LOOPBACK, answers, free_port
 from deploy.local.processes import Child
@@ -22,10 +23,24 @@ class Login:
 
 
 class Registry:
-    """A registry on 127.0.0.1, which every daemon of this machine takes as an insecure one without being told."""
+    """A registry of this machine.
 
-    def __init__(self, state: Path, *, port: int | None = None, login: Login | None = None) -> None:
+    On 127.0.0.1 every daemon takes it as an insecure one without being told. On another address it needs a certificate
+    that the daemons trust (by `/etc/docker/certs.d`).
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        host: str = LOOPBACK,
+        port: int | None = None,
+        login: Login | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.state = state.resolve()
+        self.host = host
+        self.certificate = certificate
         self.port = port or free_port()
         self.login = login
         config = self.state / "config.yml"
@@ -34,11 +49,11 @@ class Registry:
     @property
     def address(self) -> str:
         """Host and port, as image names begin with: `127.0.0.1:5000`."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
-        return f"http://{self.address}"
+        return f"{'https' if self.certificate else 'http'}://{self.address}"
 
     def start(self) -> None:
         """Start it (again) on the same port with the images it had; raises PartError."""
@@ -60,8 +75,8 @@ class Registry:
         self.stop()
 
     def _ready(self) -> bool:
-        # 200, or 401 where a login is needed: either way it serves.
-        return answers(self.port, b"GET /v2/ HTTP/1.0\r\nHost: x\r\n\r\n", b"HTTP/1.0 ")
+        # 200, 401 where a login is needed, 400 where TLS is: in each case it serves.
+        return answers(self.port, b"GET /v2/ HTTP/1.0\r\nHost: x\r\n\r\n", b"HTTP/1.0 ", host=self.host)
 
     @property
     def _htpasswd(self) -> Path:
@@ -75,8 +90,13 @@ class Registry:
                 "filesystem": {"rootdirectory": str(self.state / "blobs")},
                 "delete": {"enabled": True},
             },
-            "http": {"addr": self.address},
+            "http": {"addr": self.address, **self._tls()},
         }
         if self.login is not None:
             config["auth"] = {"htpasswd": {"realm": "shipway", "path": str(self._htpasswd)}}
         return config
+
+    def _tls(self) -> dict[str, object]:
+        if self.certificate is None:
+            return {}
+        return {"tls": {"certificate": str(self.certificate.certificate), "key": str(self.certificate.key)}}

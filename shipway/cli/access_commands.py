@@ -28,13 +28,40 @@ class ScopeChoice(StrEnum):
 
 @app.command()
 def login(
-    url: Annotated[str, typer.Argument(metavar="URL", show_default=False, help="URL of the service.")],
-    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from standard input.")] = False,
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Argument(metavar="URL|REGISTRY", show_default=False, help="URL of a service, or a registry's host.")
+    ],
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the service's token from standard input.")
+    ] = False,
+    username: Annotated[str | None, typer.Option("--username", "-u", help="Name of the registry's account.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the registry's password from standard input.")
+    ] = False,
 ) -> None:
-    """Keep a token for a service, and use that service from now on."""
-    from shipway.cli.access import log_in
+    """Keep a token for a service and use that service from now on, or have it keep a login for a registry.
 
-    raise typer.Exit(log_in(url, from_stdin=token_stdin))
+    The service uses a registry's login for all jobs of the project.
+    """
+    if target.startswith(("http://", "https://")):
+        from shipway.cli.access import log_in
+
+        raise typer.Exit(log_in(target, from_stdin=token_stdin))
+    from shipway.cli.registries import log_in as log_in_to_registry
+
+    raise typer.Exit(log_in_to_registry(context.obj, target, username, password_stdin=password_stdin))
+
+
+@app.command()
+def logout(
+    context: typer.Context,
+    registry: Annotated[str, typer.Argument(metavar="REGISTRY", show_default=False, help="Host of the registry.")],
+) -> None:
+    """Have the service forget the login for a registry."""
+    from shipway.cli.registries import log_out
+
+    raise typer.Exit(log_out(context.obj, registry))
 
 
 @token.command("create")

@@ -16,6 +16,7 @@ from shipway.client.moves import Moves
 from shipway.client.options import BuildKeywords, build_request, check_options
 from shipway.client.paths import job_path
 from shipway.client.refusals import raise_for_job
+from shipway.client.registries import Registries
 from shipway.client.threads import call_in_thread
 from shipway.client.tokens import Tokens
 from shipway.client.transfer import OnProgress, counted
@@ -32,7 +33,7 @@ INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
 
-class AsyncClient(Moves, Images, Tokens):
+class AsyncClient(Moves, Images, Tokens, Registries):
     """Talks to one Shipway service. Use it as an asynchronous context manager.
 
     Args:

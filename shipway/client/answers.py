@@ -51,6 +51,14 @@ class TokenList(BaseModel):
     tokens: tuple[Token, ...]
 
 
+class RegistryList(BaseModel):
+    """Registries that there is a login for, by host."""
+
+    model_config = ConfigDict(frozen=True)
+
+    registries: tuple[str, ...]
+
+
 class History(BaseModel):
     """How an image came about, newest line first."""
 

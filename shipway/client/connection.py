@@ -69,6 +69,11 @@ class Connection:
         """POST something that may be sent twice: a cancellation, or a build under its idempotency key."""
         return await self._again(lambda: self._http.build_request("POST", path, json=json, headers=headers))
 
+    async def put(self, path: str, *, json: Any, patience: float) -> httpx.Response:
+        """PUT, sent again as `get` is; `patience` (seconds) is how long the service may take over it."""
+        limits = httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT, read=patience)
+        return await self._again(lambda: self._http.build_request("PUT", path, json=json, timeout=limits))
+
     async def delete(self, path: str, params: Query | None = None) -> httpx.Response:
         """DELETE, sent again as `get` is."""
         return await self._again(lambda: self._http.build_request("DELETE", path, params=_given(params)))

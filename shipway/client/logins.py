@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway.exceptions import ClientError
-from shipway.models.reference import DEFAULT_DOMAIN
+from shipway.models.reference import DEFAULT_DOMAIN, registry_host
 from shipway.models.spec import RegistryLogin
 
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -55,6 +55,22 @@ def registry_logins(
     return found
 
 
+def configured_registries(*, path: Path | None = None, warn: Callable[[str], None] = lambda _: None) -> frozenset[str]:
+    """Find the registries that Docker's configuration has logins for, by their hosts.
+
+    Those are the ones that docker's own client gives the classic builder: it can't know which will be asked for.
+
+    Raises:
+        ClientError: `docker-config-invalid` when the file is there but can't be read.
+    """
+    config = _load(path or docker_config_path())
+    names = [*_object(config, "auths"), *_object(config, "credHelpers")]
+    store = config.get("credsStore")
+    if isinstance(store, str) and store:
+        names += _run(store, "list", "", warn) or {}
+    return frozenset(registry_host(name) for name in names)
+
+
 def _load(path: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text())
@@ -74,7 +90,7 @@ def _login(config: Mapping[str, Any], host: str, warn: Callable[[str], None]) ->
         if login is not None:
             return login
     for key, entry in _object(config, "auths").items():
-        if _host(key) == host and isinstance(entry, dict):
+        if registry_host(key) == host and isinstance(entry, dict):
             return _decoded(entry, host, warn)
     return None
 
@@ -97,30 +113,34 @@ def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -
 
 
 def _ask(program: str, registry: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+    answer = _run(program, "get", registry, warn)
+    if answer is None:
+        return None
+    try:
+        return RegistryLogin(username=str(answer["Username"]), password=str(answer["Secret"]))
+    except KeyError as fault:
+        warn(f"docker-credential-{program} gave no {fault} for {registry}")
+        return None
+
+
+def _run(program: str, what: str, given: str, warn: Callable[[str], None]) -> Mapping[str, Any] | None:
+    """Ask a credential program; None, and a warning, if it has no answer."""
     command = f"docker-credential-{program}"
     try:
         done = subprocess.run(
-            [command, "get"], input=registry, capture_output=True, text=True, timeout=_PROGRAM_LIMIT, check=False
+            [command, what], input=given, capture_output=True, text=True, timeout=_PROGRAM_LIMIT, check=False
         )
-        if done.returncode != 0:
-            told = (done.stdout.strip() or done.stderr.strip())[:200]
-            if "not found" not in told:
-                warn(f"{command} has no login for {registry}: {told}")
-            return None
-        answer = json.loads(done.stdout)
-        return RegistryLogin(username=str(answer["Username"]), password=str(answer["Secret"]))
-    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as fault:
-        warn(f"{command} could not be asked for {registry}: {type(fault).__name__}")
+        if done.returncode == 0:
+            return dict(json.loads(done.stdout))
+    except (OSError, subprocess.TimeoutExpired, ValueError, TypeError) as fault:
+        warn(f"{command} {what} {given}: {type(fault).__name__}")
         return None
+    told = (done.stdout.strip() or done.stderr.strip())[:200]
+    if "not found" not in told:
+        warn(f"{command} {what} {given}: {told}")
+    return None
 
 
 def _object(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = config.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _host(key: str) -> str:
-    """A key of `auths` may be a host or a URL."""
-    host = key.partition("://")[2] or key
-    host = host.partition("/")[0]
-    return DEFAULT_DOMAIN if host in ("index.docker.io", "registry-1.docker.io") else host

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from shipway.exceptions import ClientError, InvalidRequest
-from shipway.models.reference import Reference
+from shipway.models.reference import Reference, is_registry, registry_host
 from shipway.models.spec import IMAGE_ID
 
 
@@ -39,6 +39,19 @@ def image_path(image: str) -> str:
 def token_path(token_id: str) -> str:
     """The URL path of a token."""
     return f"/v1/tokens/{quote(token_id, safe='')}"
+
+
+def registry_path(registry: str) -> str:
+    """The URL path of a registry.
+
+    Raises:
+        InvalidRequest: `invalid-registry-name`.
+    """
+    host = registry_host(registry)
+    if not is_registry(host):
+        reason = f"{registry[:200]!r} is not a registry: expected its host, with its port if need be"
+        raise InvalidRequest(reason, slug="invalid-registry-name", field="registry")
+    return f"/v1/registries/{quote(host, safe=':')}"
 
 
 def worker_path(name: str) -> str:

@@ -13,6 +13,7 @@ from shipway.client.portal import Portal
 from shipway.client.sync_images import SyncImages
 from shipway.client.sync_moves import SyncMoves
 from shipway.client.sync_tokens import SyncTokens
+from shipway.client.sync_registries import SyncRegistries
 from shipway.client.transfer import OnProgress
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event
@@ -23,7 +24,7 @@ from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
 
-class Client(SyncMoves, SyncImages, SyncTokens):
+class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries):
     """`AsyncClient` for code without asyncio: the same names, arguments and errors.
 
     Safe to use from several threads. `on_progress` is called in the client's own thread.

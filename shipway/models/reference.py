@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 DEFAULT_DOMAIN = "docker.io"
+_HUB_HOSTS = {DEFAULT_DOMAIN, "index.docker.io", "registry-1.docker.io", "auth.docker.io"}
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _DOMAIN_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -75,6 +76,17 @@ class Reference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def registry_host(name: str) -> str:
+    """Reduce the many names of a registry (URL, host, Docker Hub's several hosts) to one."""
+    host = (name.partition("://")[2] or name).partition("/")[0].lower()
+    return DEFAULT_DOMAIN if host in _HUB_HOSTS else host
+
+
+def is_registry(host: str) -> bool:
+    """Whether this can be the host of a registry, with its port if need be."""
+    return re.fullmatch(_DOMAIN, host) is not None
 
 
 def _is_host(first: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from shipway.models.reference import Reference
+from shipway.models.reference import Reference, is_registry, registry_host
 
 MAX_TEXT = 65_536
 SHARED_QUEUE = "shipway"
@@ -40,6 +40,7 @@ class Kind(StrEnum):
     TAG = "tag"
     REMOVE = "remove"
     PRUNE = "prune"
+    LOGIN = "login"
 
 
 class Compression(StrEnum):
@@ -90,6 +91,14 @@ def _image_or_id(text: str) -> str:
     return text if IMAGE_ID.fullmatch(text) else _reference(text)
 
 
+def _registry(text: str) -> str:
+    host = registry_host(text)
+    if not is_registry(host):
+        reason = f"{text[:200]!r} is not a registry: expected its host, with its port if need be"
+        raise PydanticCustomError("invalid-registry-name", "{reason}", {"reason": reason})
+    return host
+
+
 def _relative_path(text: str) -> str:
     parts = text.split("/")
     if text.startswith("/") or ".." in parts or "\0" in text:
@@ -119,6 +128,8 @@ ImageRef = Annotated[str, AfterValidator(_image_or_id), Field(max_length=512)]
 """An image by reference or by its id (`sha256:…`)."""
 ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$")]
 WorkerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+RegistryHost = Annotated[str, Field(max_length=255), AfterValidator(_registry)]
+"""A registry by its host, with its port if that isn't the usual one; `docker.io` for Docker Hub."""
 ArtifactId = Annotated[str, Field(pattern=r"^[0-9A-Z]{26}$", description="id that POST /v1/artifacts answered")]
 RemoteURL = Annotated[str, Field(max_length=4096, pattern=r"^(https?|git|ssh)://|^git@|^github\.com/")]
 Change = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, description="a Dockerfile line, as docker commit -c")]
@@ -341,6 +352,13 @@ class PruneSpec(PruneOptions):
     kind: Literal[Kind.PRUNE] = Kind.PRUNE
 
 
+class LoginSpec(Options):
+    """A registry asked whether it takes the login that travels beside this."""
+
+    kind: Literal[Kind.LOGIN] = Kind.LOGIN
+    registry: RegistryHost
+
+
 Spec = Annotated[
     BuildSpec
     | CommitSpec
@@ -353,7 +371,8 @@ Spec = Annotated[
     | InspectSpec
     | TagSpec
     | RemoveSpec
-    | PruneSpec,
+    | PruneSpec
+    | LoginSpec,
     Field(discriminator="kind"),
 ]
 """Any spec; `kind` tells which."""

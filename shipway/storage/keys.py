@@ -5,6 +5,7 @@
 | `shipway:job:{id}` | hash | the record of one job | retention, renewed at each transition |
 | `shipway:job:{id}:events` | stream | its events; entry `N-0` is event number N | as the record |
 | `shipway:job:{id}:credentials` | string | sealed secrets and registry logins | deleted when the job ends |
+| `shipway:logins:{project}` | hash | sealed registry logins of a project, by registry | persistent |
 | `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, ids are dropped |
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
@@ -40,7 +41,7 @@ AUDIT = "shipway:audit"
 
 PERSISTENT = (
     *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS, TRUST, AUDIT),
-    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*"),
+    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*", "shipway:logins:*"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
@@ -59,6 +60,10 @@ def credentials(job_id: str) -> str:
 
 def jobs(project: str) -> str:
     return f"shipway:jobs:{project}"
+
+
+def logins(project: str) -> str:
+    return f"shipway:logins:{project}"
 
 
 def worker(name: str) -> str:

@@ -11,7 +11,7 @@ from aiodocker import DockerError
 from shipway.exceptions import JobError
 from shipway.models.event import Warned
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
-from workers.engine import failures, names
+from workers.engine import failures, names, refusals
 from workers.engine.api import DaemonApi, lost
 from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
@@ -19,10 +19,14 @@ from workers.engine.classic import ClassicBuild
 from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
 from workers.engine.images import Images
+from workers.engine.logins import auth_body
 from workers.engine.push import push
 
 _BUILDKIT_SINCE = (1, 39)
 """API of Engine 18.09, the first with BuildKit inside."""
+JSON = {"Content-Type": "application/json"}
+REGISTRY = 15.0
+"""Seconds that a registry may take to say whether it takes a login."""
 _KILLED = 137
 """Exit code of a step that was killed: by its own memory limit, or by a daemon that is shutting down."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "armv6l": "arm/v6", "i686": "386"}
@@ -116,6 +120,18 @@ class Engine:
     async def push(self, reference: str, login: RegistryLogin | None, sink: Sink) -> str:
         """Push one tag; return the digest under which its registry confirms to have it."""
         return await push(self._api, names.reference(reference), login, sink)
+
+    async def log_in(self, registry: str, login: RegistryLogin) -> None:
+        """Ask a registry, through the daemon, whether it takes a login; nothing is kept.
+
+        Raises:
+            BuildUserError: it doesn't (`registry-denied`).
+            BuildSystemError: `registry-unreachable`, `registry-untrusted`, `registry-error`.
+        """
+        try:
+            await self._api.json("POST", "auth", body=auth_body(registry, login), headers=JSON, limit=REGISTRY)
+        except DockerError as error:
+            raise refusals.of_login(error.message, registry) from error
 
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
         """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""

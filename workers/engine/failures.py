@@ -58,6 +58,10 @@ _UNREACHABLE = _rule(
     r"connection reset by peer",
     r"request canceled while waiting for connection",
 )
+UNTRUSTED = re.compile(r"x509: |certificate signed by unknown authority", re.IGNORECASE)
+ABOUT_TRUST = "the worker's machine needs the registry's CA in /etc/docker/certs.d/HOST/ca.crt"
+"""Docker's own place; its documentation: "Test an insecure registry", "Use self-signed certificates"."""
+_UNTRUSTED = Rule("registry-untrusted", BuildSystemError, UNTRUSTED)
 _NO_REPOSITORY = _rule(
     "repository-unknown",  # some registries want a repository to be made before the first push
     BuildUserError,
@@ -150,7 +154,7 @@ _BUILD = (
     ),
 )
 _LOGIN_WANTED = _rule("registry-denied", BuildUserError, r"no basic auth credentials", r"unauthorized: ")
-_FROM_REGISTRY = (_DENIED, _UNREACHABLE, _REGISTRY_ERROR)
+_FROM_REGISTRY = (_DENIED, _UNTRUSTED, _UNREACHABLE, _REGISTRY_ERROR)
 _BASE_UNKNOWN = _rule(
     "base-image-unknown",
     BuildUserError,
@@ -238,7 +242,7 @@ def of_build(message: str, *, step: str | None = None, ran: bool = False) -> Job
 
 def of_push(message: str, reference: str) -> JobError:
     """Judge the error in a push's stream."""
-    for rule in (_DENIED, _NO_REPOSITORY, _REGISTRY_ERROR, _UNREACHABLE, _DISK):
+    for rule in (_DENIED, _UNTRUSTED, _NO_REPOSITORY, _REGISTRY_ERROR, _UNREACHABLE, _DISK):
         if rule.pattern.search(message):
             return rule.kind(_cut(f"pushing {reference}: {message}"), slug=rule.slug)
     if re.search(r"does not exist|no such image", message, re.IGNORECASE):

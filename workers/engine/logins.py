@@ -6,18 +6,12 @@ import base64
 import json
 from collections.abc import Mapping
 
-from shipway.models.reference import DEFAULT_DOMAIN
+from shipway.models.reference import DEFAULT_DOMAIN, registry_host
 from shipway.models.spec import RegistryLogin
 
 HUB_KEY = "https://index.docker.io/v1/"
 """The name under which Docker keeps the login for Docker Hub."""
-_HUB_HOSTS = {"docker.io", "index.docker.io", "registry-1.docker.io", "auth.docker.io"}
-
-
-def registry_host(name: str) -> str:
-    """Reduce the many names of a registry (URL, host, Docker Hub's several hosts) to one."""
-    host = name.removeprefix("https://").removeprefix("http://").partition("/")[0].lower()
-    return DEFAULT_DOMAIN if host in _HUB_HOSTS else host
+TOKEN_USER = "<token>"  # noqa: S105  (Docker's mark for "the password is an identity token", not a password)
 
 
 def login_for(registry: str, logins: Mapping[str, RegistryLogin]) -> RegistryLogin | None:
@@ -29,6 +23,11 @@ def login_for(registry: str, logins: Mapping[str, RegistryLogin]) -> RegistryLog
 def auth_header(registry: str, login: RegistryLogin | None) -> dict[str, str]:
     """`X-Registry-Auth` for one registry. The daemon wants the header even when there is no login."""
     return {"X-Registry-Auth": _encode(_plain(registry, login) if login else {})}
+
+
+def auth_body(registry: str, login: RegistryLogin) -> bytes:
+    """The body of `POST /auth`, which asks a registry whether it takes a login."""
+    return json.dumps(_plain(registry, login)).encode()
 
 
 def config_header(logins: Mapping[str, RegistryLogin]) -> dict[str, str]:
@@ -44,6 +43,8 @@ def _key(registry: str) -> str:
 
 
 def _plain(registry: str, login: RegistryLogin) -> dict[str, str]:
+    if login.username == TOKEN_USER:
+        return {"identitytoken": login.password, "serveraddress": _key(registry)}
     return {"username": login.username, "password": login.password, "serveraddress": _key(registry)}
 
 

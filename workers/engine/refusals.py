@@ -11,7 +11,7 @@ import re
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
-from workers.engine.failures import MAX_MESSAGE
+from workers.engine.failures import ABOUT_TRUST, MAX_MESSAGE, UNTRUSTED
 
 BAD_REQUEST, NOT_FOUND, CONFLICT = 400, 404, 409
 
@@ -39,7 +39,7 @@ _UNKNOWN = re.compile(
 _UNREACHABLE = re.compile(
     r"connection refused|connection reset|no such host|i/o timeout|dial tcp|handshake timeout|"
     r"network is unreachable|no route to host|temporary failure in name resolution|server misbehaving|"
-    r"request canceled while waiting|server gave HTTP response to HTTPS client|x509:|tls:",
+    r"request canceled while waiting|server gave HTTP response to HTTPS client|tls:",
     re.IGNORECASE,
 )
 _NO_SHELL = re.compile(r'"/bin/sh".*(no such file|not found|permission denied)', re.IGNORECASE)
@@ -71,8 +71,15 @@ def of_pull(message: str, reference: str) -> JobError:
         return BuildUserError(told, slug="platform-unsupported")
     if _UNKNOWN.search(message):
         return BuildUserError(told, slug="image-unknown")
-    slug = "registry-unreachable" if _UNREACHABLE.search(message) else "registry-error"
-    return BuildSystemError(told, slug=slug)
+    return _of_registry(told)
+
+
+def of_login(message: str, registry: str) -> JobError:
+    """Judge why a registry does not take a login."""
+    told = _cut(f"logging in to {registry}: {message}")
+    if _DENIED.search(message):
+        return BuildUserError(told, slug="registry-denied")
+    return _of_registry(told)
 
 
 def of_load(message: str) -> JobError:
@@ -140,6 +147,13 @@ def of_image(error: DockerError) -> JobError:
     if error.status == CONFLICT:
         return BuildUserError(_cut(error.message), slug="image-in-use")
     return BuildSystemError(_cut(error.message), slug="image-failed")
+
+
+def _of_registry(told: str) -> BuildSystemError:
+    """Judge an error of a registry that is nobody's mistake."""
+    if UNTRUSTED.search(told):
+        return BuildSystemError(f"{told}; {ABOUT_TRUST}", slug="registry-untrusted")
+    return BuildSystemError(told, slug="registry-unreachable" if _UNREACHABLE.search(told) else "registry-error")
 
 
 def archive_invalid(message: str) -> BuildUserError:

@@ -13,7 +13,7 @@ from workers.work.base import Work
 from workers.work.building import Building
 from workers.work.committing import Committing
 from workers.work.images import Inspecting, Pruning, Removing, Tagging
-from workers.work.registries import Pulling, Pushing
+from workers.work.registries import LoggingIn, Pulling, Pushing
 
 WORK: dict[Kind, type[Work[Any]]] = {
     Kind.BUILD: Building,
@@ -28,6 +28,7 @@ WORK: dict[Kind, type[Work[Any]]] = {
     Kind.TAG: Tagging,
     Kind.REMOVE: Removing,
     Kind.PRUNE: Pruning,
+    Kind.LOGIN: LoggingIn,
 }
 
 

@@ -18,6 +18,7 @@ from shipway.models.reference import Reference
 from shipway.models.spec import IMAGE_ID, Credentials, Frozen
 from shipway.storage.jobs import Claim
 from workers import metrics
+from workers.logins import own_logins
 from workers.parts import Parts
 from workers.recorder import Recorder
 
@@ -72,8 +73,11 @@ class Work(ABC, Generic[S]):
         """Do it, phase by phase."""
 
     async def credentials(self) -> Credentials:
-        """Read the secrets and logins that travel with the job."""
-        return self.parts.sealer.unseal(await self.parts.jobs.credentials(self.job.id))
+        """The job's secrets, and logins: those that travel with it, else its project's, else this worker's own."""
+        brought = self.parts.sealer.unseal(await self.parts.jobs.credentials(self.job.id))
+        of_project = await self.parts.logins.all(self.job.project)
+        own = await own_logins(self.parts.settings.worker_docker_config, known=brought.registries.keys() | of_project)
+        return brought.model_copy(update={"registries": own | of_project | brought.registries})
 
     async def note(self, **reached: Any) -> None:
         """Record what was reached, and wait until that is stored: a later attempt builds upon it."""

@@ -7,9 +7,10 @@ import time
 
 from shipway.context.source import ContextSource
 from shipway.exceptions import BuildSystemError, JobError
+from shipway.models.event import Warned
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
-from shipway.models.spec import BuildSpec, Credentials
+from shipway.models.spec import Builder, BuildSpec, Credentials
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
 from workers.work.base import Work
@@ -41,6 +42,7 @@ class Building(Work[BuildSpec]):
             async with self.phase("fetch"):
                 sources = await self._sources()
             metrics.FETCH_SECONDS.observe(self.phases["fetch"])
+            await self._pull_cache(credentials)
             async with self.phase("build"):
                 outcome = await self._measured(sources, credentials)
         finally:
@@ -53,6 +55,19 @@ class Building(Work[BuildSpec]):
             context_spared=outcome.context_spared,
         )
         return outcome.image_id
+
+    async def _pull_cache(self, credentials: Credentials) -> None:
+        """Get the images of `cache_from`: the classic builder looks at those on its daemon only.
+
+        As with BuildKit, one that can't be had costs cached steps, not the build.
+        """
+        if self.spec.builder is not Builder.CLASSIC:
+            return
+        for image in self.spec.cache_from:
+            try:
+                await self.have(image, credentials)
+            except JobError as fault:
+                await self.recorder(Warned(message=f"no cached steps from {image}: {fault.message}"))
 
     async def _sources(self) -> BuildSources:
         spec = self.spec

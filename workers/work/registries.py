@@ -5,7 +5,7 @@ from __future__ import annotations
 from shipway.exceptions import BuildUserError
 from shipway.models.job import PushedReference
 from shipway.models.reference import Reference
-from shipway.models.spec import PullSpec, PushSpec
+from shipway.models.spec import LoginSpec, PullSpec, PushSpec
 from workers.work.base import Work
 
 
@@ -21,6 +21,14 @@ class Pushing(Work[PushSpec]):
         await self.tag(image.id, [tag for tag in tags if tag not in image.tags])
         await self.note(image_id=image.id)
         await self.push(tags, credentials)
+
+
+class LoggingIn(Work[LoginSpec]):
+    """One attempt at a login."""
+
+    async def run(self) -> None:
+        registry = self.spec.registry
+        await self.parts.engine.log_in(registry, (await self.credentials()).registries[registry])
 
 
 class Pulling(Work[PullSpec]):

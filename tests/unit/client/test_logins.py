@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipway.client.logins import docker_config_path, registry_logins
+from shipway.client.logins import configured_registries, docker_config_path, registry_logins
 from shipway.exceptions import ClientError
 from shipway.models.spec import RegistryLogin
 
@@ -118,3 +118,12 @@ def test_the_directory_is_dockers_own(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
 
     assert docker_config_path() == tmp_path / "config.json"
+
+
+def test_all_registries_with_a_login_are_found(tmp_path: Path, programs: Path) -> None:
+    program(programs, "vault", 'test "$1" = list && echo \'{"https://index.docker.io/v1/": "ada"}\'')
+    content = {"auths": {"a.example": auth("u", "p")}, "credHelpers": {"b.example:5000": "x"}, "credsStore": "vault"}
+
+    found = configured_registries(path=config(tmp_path, content))
+
+    assert found == {"a.example", "b.example:5000", "docker.io"}

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from shipway.models.spec import BuildSpec, RegistryLogin
-from workers.engine.logins import auth_header, config_header, login_for, registry_host
+from workers.engine.logins import auth_header, config_header, login_for
 from workers.engine.parameters import buildkit_parameters, classic_parameters
 
 CONTEXT = "sha256:" + "0" * 64
@@ -57,19 +57,6 @@ def test_hosts_are_repeated_and_written_with_a_colon() -> None:
     assert hosts == ["a:1.2.3.4", "b:::1", "c:::1"]
 
 
-@pytest.mark.parametrize(
-    ("name", "host"),
-    [
-        ("https://index.docker.io/v1/", "docker.io"),
-        ("registry-1.docker.io", "docker.io"),
-        ("http://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
-        ("Reg.Example.Org", "reg.example.org"),
-    ],
-)
-def test_a_registrys_many_names_are_one(name: str, host: str) -> None:
-    assert registry_host(name) == host
-
-
 @pytest.mark.parametrize("asked", ["registry-1.docker.io", "https://index.docker.io/v1/", "docker.io"])
 def test_login_for_the_hub_is_found_under_any_name(asked: str) -> None:
     assert login_for(asked, {"index.docker.io": ADA}) == ADA
@@ -91,3 +78,12 @@ def test_classic_builder_gets_all_logins_under_dockers_own_keys() -> None:
     assert isinstance(sent, dict)
     assert set(sent) == {"https://index.docker.io/v1/", "r:5000"}
     assert config_header({}) == {}
+
+
+def test_identity_token_goes_without_a_name() -> None:
+    token = RegistryLogin(username="<token>", password="T")
+
+    assert decoded(auth_header("r:5000", token)["X-Registry-Auth"]) == {
+        "identitytoken": "T",
+        "serveraddress": "r:5000",
+    }

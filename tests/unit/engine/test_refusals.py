@@ -28,6 +28,11 @@ DISK = "Error processing tar file(exit status 1): write /big: no space left on d
             SYSTEM,
             "registry-unreachable",
         ),
+        (
+            'Get "https://r:5/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+            SYSTEM,
+            "registry-untrusted",
+        ),
         ("received unexpected HTTP status: 500 Internal Server Error", SYSTEM, "registry-error"),
         ("toomanyrequests: slow down", SYSTEM, "registry-error"),
         ("expected HTTP 206 from byte range request", SYSTEM, "registry-error"),

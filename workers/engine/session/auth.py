@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from grpclib.server import Stream
 
 from shipway.models.spec import RegistryLogin
-from workers.engine.logins import login_for
+from workers.engine.logins import TOKEN_USER, login_for
 from workers.engine.session.grpc import Calls, unary
 from workers.engine.session.proto.auth_pb2 import CredentialsRequest, CredentialsResponse
 
@@ -27,5 +27,7 @@ class Auth:
         login = login_for(request.Host, self._logins) if request is not None else None
         reply = CredentialsResponse()
         if login is not None:
-            reply = CredentialsResponse(Username=login.username, Secret=login.password)
+            # An identity token goes without a name, as docker's own client sends it.
+            name = "" if login.username == TOKEN_USER else login.username
+            reply = CredentialsResponse(Username=name, Secret=login.password)
         await stream.send_message(reply)
