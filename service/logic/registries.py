@@ -16,8 +16,8 @@ async def log_in(process: Process, caller: Caller, registry: str, login: Registr
     """Have a worker try a login, then keep it; returns all registries with one.
 
     Raises:
-        InvalidRequest: the registry does not take it (`registry-denied`).
-        Unavailable: the registry can't be asked now, or no worker came to it in time.
+        InvalidRequest: the registry does not take it (`registry-denied`), or can't be reached by that name.
+        Unavailable: no worker came to it in time.
     """
     spec = LoginSpec(registry=registry, priority=0, timeout=60)
     job = await jobs.submit(process, caller, spec, Credentials(registries={registry: login}))
@@ -25,8 +25,7 @@ async def log_in(process: Process, caller: Caller, registry: str, login: Registr
     if done.state is not JobState.SUCCEEDED:
         if done.error is None:
             raise Unavailable(f"job {done.id} was {done.state}; the login was not tried", slug="login-untried")
-        refused = Unavailable if done.error.retryable else InvalidRequest
-        raise refused(done.error.message, slug=done.error.slug, field="registry")
+        raise InvalidRequest(done.error.message, slug=done.error.slug, field="registry")
     async with reaching_redis():
         await process.logins.put(caller.project, registry, login)
     await audit.note(process, caller, "registry.login", registry)

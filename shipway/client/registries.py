@@ -24,8 +24,8 @@ class Registries:
         """Keep a login for a registry, once a worker has tried it.
 
         Raises:
-            InvalidRequest: the registry does not take it (`registry-denied`).
-            Unavailable: the registry can't be asked now.
+            InvalidRequest: the registry does not take it (`registry-denied`), or can't be reached by that name.
+            Unavailable: no worker came to it in time.
         """
         login = validated(RegistryLogin, {"username": username, "password": password})
         answer = await self._connection.put(registry_path(registry), json=login.model_dump(), patience=PATIENCE)

@@ -161,10 +161,10 @@ def test_login_that_the_registry_refuses_is_not_kept(shipway: Shipway, private: 
 
 
 @pytest.mark.parametrize(
-    ("registry", "slug"), [("127.0.0.1:1", "registry-unreachable"), ("no registry", "invalid-registry-name")]
+    ("address", "slug"), [("127.0.0.1:1", "registry-unreachable"), ("no registry", "invalid-registry-name")]
 )
-def test_login_to_no_registry_is_told(shipway: Shipway, private: Private, registry: str, slug: str) -> None:
-    done = shipway("login", registry, "-u", "ada", "--password-stdin", stdin=b"x")
+def test_login_to_no_registry_is_told(shipway: Shipway, private: Private, address: str, slug: str) -> None:
+    done = shipway("login", address, "-u", "ada", "--password-stdin", stdin=b"x")
 
     assert (done.returncode, f"({slug})" in done.stderr) == (1, True), done.stderr
 

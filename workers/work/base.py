@@ -26,6 +26,8 @@ S = TypeVar("S", bound=Frozen)
 
 PUSH_SECONDS = 180.0
 """How long a push that fails for the registry's sake is tried again: long enough for an outage of a minute."""
+NO_SPACE = "No space left on device"
+"""What the C library says for ENOSPC, and with it nearly every program."""
 RIDDEN_OUT = frozenset({"registry-unreachable", "registry-error", "push-stream-ended", "digest-mismatch"})
 """Faults that are the registry's or pass by themselves; a daemon that is gone is another attempt's affair."""
 
@@ -92,6 +94,12 @@ class Work(ABC, Generic[S]):
             yield
         finally:
             self.phases[name] = round(time.monotonic() - began, 4)
+
+    def judged(self, fault: JobError) -> JobError:
+        """A full disk under the daemon looks like a failing command: only the command's own words tell."""
+        if fault.slug in ("step-failed", "command-failed") and NO_SPACE in self.recorder.last_words:
+            return BuildSystemError(f"{NO_SPACE}: {fault.message}", slug="disk-full", step=fault.step)
+        return fault
 
     async def have(self, image: str, credentials: Credentials) -> None:
         """Pull an image that this worker hasn't got, as `docker run` does.

@@ -6,7 +6,7 @@ import hashlib
 import time
 
 from shipway.context.source import ContextSource
-from shipway.exceptions import BuildSystemError, JobError
+from shipway.exceptions import JobError
 from shipway.models.event import Warned
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
@@ -14,9 +14,6 @@ from shipway.models.spec import Builder, BuildSpec, Credentials
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
 from workers.work.base import Work
-
-NO_SPACE = "No space left on device"
-"""What the C library says for ENOSPC, and with it nearly every program."""
 
 
 class Building(Work[BuildSpec]):
@@ -98,7 +95,7 @@ class Building(Work[BuildSpec]):
             )
             result = "succeeded"
         except JobError as fault:
-            judged = self._judged(fault)
+            judged = self.judged(fault)
             result = judged.slug
             if judged is fault:
                 raise
@@ -109,12 +106,6 @@ class Building(Work[BuildSpec]):
         metrics.CONTEXT_SENT.inc(outcome.context_sent)
         metrics.CONTEXT_SPARED.inc(outcome.context_spared)
         return outcome
-
-    def _judged(self, fault: JobError) -> JobError:
-        """A full disk under the daemon looks like a failing command: only the command's own words tell."""
-        if fault.slug == "step-failed" and NO_SPACE in self.recorder.last_words:
-            return BuildSystemError(f"{NO_SPACE}: {fault.message}", slug="disk-full", step=fault.step)
-        return fault
 
     def _count_steps(self) -> None:
         steps = self.recorder.steps

@@ -69,9 +69,8 @@ class Committing(Work[CommitSpec]):
         for command in self.spec.run:
             code = await self.parts.engine.containers.run(container, command, self.recorder)
             if code != 0:
-                raise BuildUserError(
-                    f"the command ended with exit code {code}: {command[:500]}", slug="command-failed", step=command
-                )
+                message = f"the command ended with exit code {code}: {command[:500]}"
+                raise self.judged(BuildUserError(message, slug="command-failed", step=command))
 
     async def _config(self) -> dict[str, object] | None:
         """The image's own configuration: the container that ran the commands had another one."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from shipway.exceptions import BuildUserError
+from collections.abc import Sequence
+from contextlib import suppress
+
+from shipway.exceptions import BuildUserError, JobError
 from shipway.models.job import PushedReference
 from shipway.models.reference import Reference
 from shipway.models.spec import LoginSpec, PullSpec, PushSpec
@@ -18,9 +21,22 @@ class Pushing(Work[PushSpec]):
         tags = spec.tags or ((spec.image,) if not spec.image.startswith("sha256:") else image.tags)
         if not tags:
             raise BuildUserError(f"{spec.image} has no name to push it by; give tags", slug="push-without-tag")
+        # An image without another name would go with the last of these.
+        new = [tag for tag in tags if image.tags and not await self.parts.engine.images.exists(tag)]
         await self.tag(image.id, [tag for tag in tags if tag not in image.tags])
         await self.note(image_id=image.id)
-        await self.push(tags, credentials)
+        try:
+            await self.push(tags, credentials)
+        finally:
+            await self._forget(new)
+
+    async def _forget(self, names: Sequence[str]) -> None:
+        """Take away what the image was named only to be pushed by, where it was not."""
+        pushed = {done.reference for done in self.result.pushed if done.digest}
+        with suppress(JobError):  # what ended the push counts, not what a daemon that is gone says to this
+            for name in names:
+                if name not in pushed:
+                    await self.parts.engine.images.untag(name)
 
 
 class LoggingIn(Work[LoginSpec]):
