@@ -12,8 +12,8 @@ from shipway.client.options import BuildKeywords
 from shipway.client.portal import Portal
 from shipway.client.sync_images import SyncImages
 from shipway.client.sync_moves import SyncMoves
-from shipway.client.sync_tokens import SyncTokens
 from shipway.client.sync_registries import SyncRegistries
+from shipway.client.sync_tokens import SyncTokens
 from shipway.client.transfer import OnProgress
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event

@@ -11,13 +11,15 @@ from tests.integration.contexts import once
 from tests.integration.documents import run_all
 from tests.integration.fleet import Fleet
 
+pytestmark = pytest.mark.engine_independent
+
 APP = "FROM base AS app\nARG VERSION\nRUN --mount=type=secret,id=token true # {word}\nFROM app\nRUN echo last\n"
 REGISTRY = "127.0.0.1:8472"
 
 
 def test_every_command_of_the_readme_works(stack: Stack, registry: Registry, shipway: Shipway) -> None:
     write(shipway.folder, {"Dockerfile": APP.format(word=once()).encode(), "token.txt": b"secret", "a.txt": b"a"})
-    reader = Shipway(stack.service.url, shipway.folder)
+    reader = Shipway(stack.service.url, stack.token, shipway.folder)
 
     ran = run_all("README.md", reader, {REGISTRY: registry.address, "http://127.0.0.1:8470": reader.url})
 
