@@ -38,7 +38,7 @@ def api(group: WatchedRedis, daemons: dict[str, Dockerd], tmp_path: Path) -> Ite
     try:
         service.start()
         worker.start()
-        with HttpApi(service.url) as client:
+        with HttpApi(service.url, service.token) as client:
             yield client
     finally:
         worker.stop()
