@@ -14,6 +14,8 @@ from tests.integration.http_api import TAR, HttpApi, refusal
 from tests.integration.test_tokens import made
 from tests.integration.test_trust import RULE
 
+pytestmark = pytest.mark.engine_independent
+
 
 @pytest.fixture
 def somebody(api: HttpApi) -> Iterator[HttpApi]:

@@ -66,6 +66,14 @@ def tool(path: Path) -> Path:
     return path
 
 
+def place_prometheus(folder: Path, config: str, token: str) -> None:
+    """Put Prometheus' files where its configuration has them, in a folder instead of /etc/prometheus."""
+    (folder / "prometheus.yml").write_text(config.replace("/etc/prometheus", str(folder)))
+    shutil.copy(DEPLOY / "alerts.yml", folder)
+    (folder / "tokens").mkdir()
+    (folder / "tokens/prometheus").write_text(token)
+
+
 def documents(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text()))
 
@@ -106,8 +114,11 @@ def test_compose_takes_its_file() -> None:
         assert all(port["host_ip"] == LOOPBACK for port in part.get("ports", []))
 
 
-def test_promtool_takes_configuration_and_rules() -> None:
-    assert "SUCCESS" in run(tool(TOOLS / "bin/promtool"), "check", "config", "deploy/prometheus.yml")
+def test_promtool_takes_configuration_and_rules(tmp_path: Path) -> None:
+    promtool = tool(TOOLS / "bin/promtool")
+    place_prometheus(tmp_path, (DEPLOY / "prometheus.yml").read_text(), "a token")
+
+    assert "SUCCESS" in run(promtool, "check", "config", tmp_path / "prometheus.yml")
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
@@ -164,8 +175,7 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     places = {"service:8470": f"{LOOPBACK}:{stack.service.port}", "worker:8471": f"{LOOPBACK}:{worker.port}"}
     for scraped in config["scrape_configs"]:
         scraped["static_configs"] = [{"targets": [places[t] for s in scraped["static_configs"] for t in s["targets"]]}]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    shutil.copy(DEPLOY / "alerts.yml", folder)
+    place_prometheus(folder, yaml.safe_dump(config), stack.token)
     address = f"{LOOPBACK}:{free_port()}"
     command: list[str | Path] = [
         binary,

@@ -18,6 +18,8 @@ from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import TAR, HttpApi, refusal
 from tests.integration.test_tokens import made
 
+pytestmark = pytest.mark.engine_independent
+
 SCOPES = ["read", "build", "push", "images"]
 UNKNOWN = {
     "job": "0" * 26,

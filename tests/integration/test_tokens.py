@@ -22,6 +22,8 @@ from tests.integration.command import Shipway
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi, refusal
 
+pytestmark = pytest.mark.engine_independent
+
 TEAM = "registry.example/team"
 
 

@@ -22,6 +22,8 @@ from tests.integration.contexts import once
 from tests.integration.http_api import HttpApi, refusal
 from tests.support.issuer import Issuer, ec_key, rsa_key
 
+pytestmark = pytest.mark.engine_independent
+
 PROJECT = "keyless"
 RULE: dict[str, Any] = {
     "name": "the CI of a team",
