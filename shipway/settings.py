@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shipway.context.limits import Limits
+from shipway.egress import Egress
 
 
 class Settings(BaseSettings):
@@ -27,8 +30,22 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
     max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")
     max_context_entries: int = Field(1_000_000, description="files, directories and links in one context")
+    fetch_allow: str = Field(
+        "", description="addresses and networks that URLs may lead to although they are not public, comma separated"
+    )
     max_artifact_bytes: int = Field(100 * 2**30, description="bytes of one uploaded archive")
     max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        Egress(value)
+        return value
+
+    @property
+    def context_limits(self) -> Limits:
+        """What a context may hold."""
+        return Limits(max_bytes=self.max_context_bytes, max_entries=self.max_context_entries)
 
 
 @cache

@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from shipway.context.limits import Limits
 from shipway.context.source import ContextSource
+from shipway.egress import Egress
 from shipway.exceptions import BuildSystemError
 from shipway.models.context import Entry
 from shipway.storage.blobs import BlobStore
@@ -20,9 +22,11 @@ CHUNK = 1 << 20
 class Content:
     """Opens contexts. A blob in a store that is elsewhere is fetched once, whole, into the cache folder."""
 
-    def __init__(self, blobs: BlobStore, cache: Path) -> None:
+    def __init__(self, blobs: BlobStore, cache: Path, egress: Egress, limits: Limits) -> None:
         self._blobs = blobs
         self._cache = cache
+        self._egress = egress
+        self._limits = limits
         self._open: dict[str, int] = {}
         self._scratch: Path | None = None
 
@@ -45,7 +49,7 @@ class Content:
         if self._scratch is None:
             self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._scratch = Path(tempfile.mkdtemp(prefix="job-", dir=self._cache))
-        return Remote(self._scratch)
+        return Remote(self._scratch, self._egress, self._limits)
 
     def close(self) -> None:
         """Close every file and remove what was fetched for this job."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from shipway.egress import Egress
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
@@ -27,6 +28,7 @@ class Parts:
     events: EventLog
     blobs: BlobStore
     content: Content
+    egress: Egress
     inventory: Inventory
     logins: LoginStore
     sealer: Sealer
@@ -41,12 +43,14 @@ class Parts:
             async with Engine(settings.docker_host) as engine:
                 blobs = BlobStore(settings.store_url, redis)
                 sealer = Sealer(settings.secret_keys.get_secret_value())
+                egress = Egress(settings.fetch_allow)
                 yield cls(
                     settings=settings,
                     jobs=JobStore(redis, settings),
                     events=EventLog(redis, blobs),
                     blobs=blobs,
-                    content=Content(blobs, settings.worker_cache),
+                    content=Content(blobs, settings.worker_cache, egress, settings.context_limits),
+                    egress=egress,
                     inventory=Inventory(redis, settings.worker_name, engine),
                     logins=LoginStore(redis, sealer),
                     sealer=sealer,

@@ -8,32 +8,41 @@ Dockerfile. Source: the reference page of `docker build`, "URL".
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
+import shlex
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urldefrag
 
-import httpx
+import aiohttp
 
 from shipway.context.decompress import Decompressor
 from shipway.context.limits import Limits
 from shipway.context.source import ContextSource
 from shipway.context.tarindex import TarIndexer
 from shipway.context.walk import walk
+from shipway.egress import CONNECT, Egress
 from shipway.exceptions import BuildSystemError, BuildUserError, ContextError, RequestError
 from shipway.models.context import Entry, EntryType, Manifest
+from workers import tunnel
+from workers.socks import SocksProxy
 
-CONNECT = 20.0
-"""Seconds to wait for a connection, and for each piece of an answer."""
+STALL = 20.0
+"""Seconds to wait for each piece of an answer."""
+REDIRECTS = 5
 MAX_DOCKERFILE = 2**20
 GIT_ENV = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new",
     "GIT_ALLOW_PROTOCOL": "git:http:https:ssh",
+    "NO_PROXY": "",
 }
+INHERITED = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK")
+"""What git sees of the worker's environment, which also holds the keys to Redis and to credentials."""
 READ = 1 << 20
 ARCHIVE = Limits(max_bytes=200 * 2**30, max_ratio=5000)
 """An image may well hold a gibibyte of zeros; the daemon's disk is the limit."""
@@ -47,23 +56,33 @@ def is_git(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Fetches into a folder that the caller removes."""
+    """Fetches into a folder that the caller removes.
+
+    Attributes:
+        folder: what is fetched lies here.
+        egress: where connections may go.
+        limits: what a context may hold.
+    """
 
     folder: Path
+    egress: Egress
+    limits: Limits
 
     async def context(self, url: str, dockerfile: str) -> tuple[ContextSource, ContextSource | None]:
         """Fetch a context; the second one is set when the URL was that of a Dockerfile alone.
 
         Raises:
-            BuildUserError: there is nothing usable at the URL.
+            BuildUserError: there is nothing usable at the URL, or it leads where it may not (`remote-forbidden`).
             BuildSystemError: its server can't be reached or fails.
         """
         if is_git(url):
             return _directory(await self._clone(url)), None
         path = self.folder / hashlib.sha256(url.encode()).hexdigest()
         with path.open("wb") as file:
-            async for chunk in download(url):
+            async for chunk in download(url, self.egress):
                 file.write(chunk)
+                if file.tell() > self.limits.max_bytes:
+                    raise BuildUserError(f"{url} has more than {self.limits.max_bytes} bytes", slug="context-too-large")
         try:
             return await asyncio.to_thread(self._unpacked, path), None
         except ContextError as fault:
@@ -81,54 +100,56 @@ class Remote:
         if address.startswith("github.com/"):
             address = f"https://{address}"
         root = self.folder / "git"
-        await _git(self.folder, "init", "--quiet", str(root))
-        await _git(root, "remote", "add", "origin", "--", address)
-        await _git(root, "fetch", "--quiet", "--depth", "1", "origin", ref)
-        await _git(root, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "FETCH_HEAD")
-        await _git(root, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
+        async with SocksProxy.serving(self.egress) as proxy:
+            git = _Git(self.folder, proxy)
+            await git(self.folder, "init", "--quiet", str(root))
+            await git(root, "remote", "add", "origin", "--", address)
+            await git(root, "fetch", "--quiet", "--depth", "1", "origin", ref)
+            await git(root, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "FETCH_HEAD")
+            await git(root, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
         return _inside(root.resolve(), below, url)
 
     def _unpacked(self, path: Path) -> ContextSource:
-        limits = Limits()
         tar = path.with_suffix(".tar")
-        unpacking, indexer = Decompressor(limits), TarIndexer(limits, str(tar))
-        try:
-            with path.open("rb") as packed, tar.open("wb") as plain_tar:
-                for chunk in iter(lambda: packed.read(READ), b""):
-                    for piece in unpacking.feed(chunk):
-                        indexer.feed(piece)
-                        plain_tar.write(piece)
-                for piece in unpacking.finish():
+        unpacking, indexer = Decompressor(self.limits), TarIndexer(self.limits, str(tar))
+        with path.open("rb") as packed, tar.open("wb") as plain_tar:
+            for chunk in iter(lambda: packed.read(READ), b""):
+                for piece in unpacking.feed(chunk):
                     indexer.feed(piece)
                     plain_tar.write(piece)
-            return ContextSource(indexer.finish(), _read)
-        except RequestError as fault:
-            if isinstance(fault, ContextError):
-                raise
-            raise BuildUserError(fault.message, slug=fault.slug) from fault
+            for piece in unpacking.finish():
+                indexer.feed(piece)
+                plain_tar.write(piece)
+        return ContextSource(indexer.finish(), _read)
 
 
-async def download(url: str) -> AsyncIterator[bytes]:
+async def download(url: str, egress: Egress) -> AsyncIterator[bytes]:
     """Read what is at a URL in chunks.
 
     Raises:
-        BuildUserError: its server says that there is nothing for us.
+        BuildUserError: it leads where it may not (`remote-forbidden`), or its server says that there is nothing for us.
         BuildSystemError: its server can't be reached or fails.
     """
+    connector = aiohttp.TCPConnector(socket_factory=egress.socket)
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
     try:
         async with (
-            httpx.AsyncClient(follow_redirects=True, max_redirects=5, timeout=CONNECT) as client,
-            client.stream("GET", url) as answer,
+            aiohttp.ClientSession(connector=connector, timeout=limits, auto_decompress=False) as session,
+            session.get(url, max_redirects=REDIRECTS) as answer,
         ):
-            if answer.is_client_error:
-                raise BuildUserError(f"{url} answers {answer.status_code}", slug="remote-refused")
-            if not answer.is_success:
-                raise BuildSystemError(f"{url} answers {answer.status_code}", slug="remote-failed")
-            async for chunk in answer.aiter_raw(READ):
+            if 400 <= answer.status < 500:  # noqa: PLR2004
+                raise BuildUserError(f"{url} answers {answer.status}", slug="remote-refused")
+            if not answer.ok:
+                raise BuildSystemError(f"{url} answers {answer.status}", slug="remote-failed")
+            async for chunk in answer.content.iter_chunked(READ):
                 yield chunk
-    except httpx.InvalidURL as fault:
-        raise BuildUserError(f"{url}: {fault}", slug="remote-invalid") from fault
-    except httpx.HTTPError as fault:
+    except aiohttp.ClientConnectorError as fault:
+        if fault.errno == errno.EACCES:
+            raise _forbidden(url) from fault
+        raise BuildSystemError(f"{url} can't be fetched: {fault}", slug="remote-unreachable") from fault
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as fault:
+        raise BuildUserError(f"{url} can't be fetched: {fault!r}", slug="remote-invalid") from fault
+    except (aiohttp.ClientError, OSError) as fault:  # TimeoutError is an OSError
         raise BuildSystemError(f"{url} can't be fetched: {fault!r}", slug="remote-unreachable") from fault
 
 
@@ -179,28 +200,60 @@ async def _read(entry: Entry) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def _git(folder: Path, *arguments: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *("git", *arguments),
-        cwd=folder,
-        env={**os.environ, **GIT_ENV, "HOME": str(folder)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+class _Git:
+    """Runs git with nothing of the worker's own at hand, and with no way out but a proxy."""
+
+    def __init__(self, folder: Path, proxy: SocksProxy) -> None:
+        self._proxy = proxy
+        way = folder / "tunnel"
+        way.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, tunnel.__file__, str(proxy.port)])} "$@"\n')
+        way.chmod(0o700)
+        ssh = f"ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ProxyCommand='{way} %h %p'"
+        self._env = {name: os.environ[name] for name in INHERITED if name in os.environ} | {
+            **GIT_ENV,
+            "HOME": str(folder),
+            "ALL_PROXY": f"socks5h://127.0.0.1:{proxy.port}",
+            "GIT_PROXY_COMMAND": str(way),
+            "GIT_SSH_COMMAND": ssh,
+        }
+
+    async def __call__(self, folder: Path, *arguments: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *("git", *arguments),
+            cwd=folder,
+            env=self._env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, said = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            if self._proxy.refused:
+                raise _forbidden("the git repository (or a submodule of it)")
+            raise _git_failure(said.decode(errors="replace").strip()[-1000:])
+
+
+def _forbidden(what: str) -> BuildUserError:
+    return BuildUserError(
+        f"{what} leads to an address that is not public; the operator can allow it by SHIPWAY_FETCH_ALLOW",
+        slug="remote-forbidden",
     )
-    try:
-        _, said = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        text = said.decode(errors="replace").strip()[-1000:]
-        raise _git_failure(text)
 
 
 def _git_failure(text: str) -> BuildUserError | BuildSystemError:
-    away = ("Could not resolve host", "Connection refused", "timed out", "unable to connect", "returned error: 5")
+    away = (
+        "Could not resolve host",
+        "Connection refused",
+        "timed out",
+        "unable to connect",
+        "returned error: 5",
+        "SOCKS5",
+    )
     if any(sign in text for sign in away):
         return BuildSystemError(f"git can't fetch the context: {text}", slug="git-unreachable")
     return BuildUserError(f"git can't fetch the context: {text}", slug="git-failed")

@@ -11,7 +11,6 @@ from service import metrics
 from service.logic import audit
 from service.process import Process
 from shipway.context.decompress import Decompressor
-from shipway.context.limits import Limits
 from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import RequestError
 from shipway.models.context import Manifest
@@ -38,7 +37,7 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
         TooLarge: it passes a limit.
         RequestError: the body stalled.
     """
-    limits = Limits(max_bytes=process.settings.max_context_bytes, max_entries=process.settings.max_context_entries)
+    limits = process.settings.context_limits
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
     async with process.blobs.writing(caller.project, blob) as writer:

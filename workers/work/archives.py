@@ -103,7 +103,7 @@ class Importing(Work[ImportSpec]):
 
     def _chunks(self) -> AsyncIterator[bytes]:
         if self.spec.remote is not None:
-            return download(self.spec.remote)
+            return download(self.spec.remote, self.parts.egress)
         return self.parts.blobs.read(self.job.project, self.spec.artifact or "")
 
     async def _name(self, image: str, credentials: Credentials) -> None:
