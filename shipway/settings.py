@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     )
     retention: float = Field(7 * 86_400, description="seconds that a finished job, its events and log are kept")
     max_jobs: int = Field(5000, description="ended jobs of one project that are kept, whatever their age")
+    max_queued: int = Field(5000, ge=1, description="jobs of one project that may wait")
+    max_running: int = Field(64, ge=1, description="jobs of one project that may run at once; the others wait")
     lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
     max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")

@@ -41,7 +41,10 @@ CLAIMING = 30.0
 
 
 async def run(parts: Parts, job_id: str) -> None:
-    """Run a job if it can be claimed; a message that means nothing any more, or comes too early, is dropped."""
+    """Run the job whose turn it is; a message for which there is none, or that comes too early, is dropped.
+
+    The message names one that was queued when it was sent. It says that there is work, not which.
+    """
     nonce = secrets.token_hex(8)
     if shutdown.stopping():
         await _remind(parts, job_id, 0)
@@ -52,7 +55,10 @@ async def run(parts: Parts, job_id: str) -> None:
         log.warning("takes no job: the daemon does not answer", job=job_id, fault=fault.message)
         await _remind(parts, job_id, REMIND)
         return
-    claim = await patiently(lambda: parts.jobs.claim(job_id, parts.settings.worker_name, nonce), limit=CLAIMING)
+    settings = parts.settings
+    claim = await patiently(
+        lambda: parts.jobs.claim(settings.worker_name, settings.queues, job_id, nonce), limit=CLAIMING
+    )
     if claim is not None:
         await _Attempt(parts, claim).run()
 

@@ -32,8 +32,8 @@ class WorkerSettings(Settings):
 
     @property
     def queues(self) -> list[str]:
-        """The queues it reads: everybody's and its own."""
-        return [SHARED_QUEUE, own_queue(self.worker_name)]
+        """The queues it reads: its own, then everybody's."""
+        return [own_queue(self.worker_name), SHARED_QUEUE]
 
 
 @cache

@@ -13,7 +13,7 @@ from workers.settings import worker_settings
 
 @app.task(name=TASK)
 def run_job(job_id: str, **_: object) -> None:
-    """Claim the job, run it and settle it; a message that means nothing any more is dropped.
+    """Claim the job whose turn it is, run it and settle it; a message for which there is none is dropped.
 
     The task's name is the version of the message; what a newer sender adds by name is passed over.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, cast
@@ -30,10 +31,15 @@ ACCEPTING = 10.0
 """Seconds within which Redis must accept a job: less than the service waits, so that who was refused stays refused."""
 WORKER_PREFIX = keys.worker("")
 BATCH = 100
+FULL = -1
 
 
 class Fenced(Exception):
     """The attempt that writes is not the one that runs: the lease was lost, or the job has ended."""
+
+
+class Full(Exception):
+    """The project has as many queued jobs as it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class JobStore:
             The job's id and True; or, when the key was used before, `id fingerprint` of then and False.
 
         Raises:
+            Full: the project has as many queued jobs as it may.
             RedisError: nothing was accepted, but for an answer that was lost on its way. A Redis that hangs does not
                 accept the job later, when nobody waits for it any more.
         """
@@ -92,6 +99,7 @@ class JobStore:
                 keys.QUEUED,
                 keys.credentials(job_id),
                 keys.idempotency(project, key),
+                keys.queued(project),
             ],
             [
                 job_id,
@@ -102,10 +110,13 @@ class JobStore:
                 keys.job(""),
                 self._settings.max_jobs,
                 deadline,
+                self._settings.max_queued,
                 *("version", VERSION, "project", project, "kind", spec.kind, "queue", spec.queue),
-                *("spec", spec.model_dump_json()),
+                *("priority", str(spec.priority), "spec", spec.model_dump_json()),
             ],
         )
+        if made == FULL:
+            raise Full(project)
         return (made, False) if made else (job_id, True)
 
     async def get(self, job_id: str) -> Job | None:
@@ -135,18 +146,30 @@ class JobStore:
             pipe.hgetall(keys.job(job_id))
         return [_job(fields) for fields in await pipe.execute() if fields]
 
-    async def claim(self, job_id: str, worker: str, nonce: str | None = None) -> Claim | None:
-        """Take a queued job for this worker, or None when the message means nothing any more.
+    async def claim(
+        self, worker: str, queues: Sequence[str], named: str = "", nonce: str | None = None
+    ) -> Claim | None:
+        """Take the queued job whose turn it is for this worker, or None when there is none.
 
-        A claim whose answer was lost may be made again with the same `nonce`.
+        Args:
+            worker: who takes it.
+            queues: the queues it reads; a job of the first one goes before those of the next.
+            named: the job that the message names; it is taken before its equals of the same project.
+            nonce: a claim whose answer was lost may be made again with the same one.
         """
-        attempt = await self._scripts.call(
+        taken = await self._scripts.call(
             "claim",
-            [keys.job(job_id), keys.events(job_id), keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker)],
-            [job_id, worker, self._settings.lease * 1000, self._retention, nonce or token_hex(8), VERSION],
+            [keys.QUEUED, keys.RUNNING, keys.worker_jobs(worker), keys.TURNS],
+            [
+                *(worker, self._settings.lease * 1000, self._retention),
+                *(nonce or token_hex(8), keys.job(""), named),
+                *(self._settings.max_running, VERSION),
+                *queues,
+            ],
         )
-        if not attempt:
+        if not taken:
             return None
+        job_id, attempt = taken
         fields: Any = await self._redis.hgetall(keys.job(job_id))
         return Claim(_job(fields), attempt, int(fields.get("losses", 0)))
 
@@ -195,8 +218,11 @@ class JobStore:
         """
         done = await self._scripts.call(
             "settle",
-            [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.credentials(job_id)],
-            [job_id, attempt, state, _dump_error(error), self._retention, WORKER_PREFIX],
+            [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.credentials(job_id), keys.QUEUED],
+            [
+                *(job_id, attempt, state, _dump_error(error)),
+                *(self._retention, WORKER_PREFIX, self._settings.max_running),
+            ],
         )
         if not done:
             raise Fenced(job_id)
@@ -210,7 +236,10 @@ class JobStore:
         done = await self._scripts.call(
             "requeue",
             [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED],
-            [job_id, attempt, delay * 1000, int(counts), _dump_error(error), WORKER_PREFIX],
+            [
+                *(job_id, attempt, delay * 1000, int(counts)),
+                *(_dump_error(error), WORKER_PREFIX, self._settings.max_running),
+            ],
         )
         if not done:
             raise Fenced(job_id)
@@ -251,7 +280,7 @@ class JobStore:
             [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED, keys.credentials(job_id)],
             [
                 *(job_id, self._settings.max_attempts, delay * 1000),
-                *(_dump_error(error), self._retention, WORKER_PREFIX),
+                *(_dump_error(error), self._retention, WORKER_PREFIX, self._settings.max_running),
             ],
         )
         return state

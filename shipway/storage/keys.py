@@ -8,6 +8,11 @@
 | `shipway:logins:{project}` | hash | sealed registry logins of a project, by registry | persistent |
 | `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, ids are dropped |
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
+| `shipway:queue:{queue}` | set | projects that have jobs in a queue which could be taken now | persistent |
+| `shipway:queue:{queue}:{project}` | sorted set | ids of these jobs by priority, then age | persistent |
+| `shipway:turns` | hash | at which turn each project was served last; field `` counts the turns | persistent |
+| `shipway:project:{project}:queued` | sorted set | ids of a project's queued jobs by priority, then age | persistent |
+| `shipway:project:{project}:running` | set | ids of its running jobs | persistent |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
 | `shipway:workers` | set | names of workers seen | persistent |
 | `shipway:draining` | set | names of workers that were asked to take no more jobs | persistent |
@@ -38,10 +43,14 @@ DRAINING = "shipway:draining"
 TOKENS = "shipway:tokens"
 TRUST = "shipway:trust"
 AUDIT = "shipway:audit"
+TURNS = "shipway:turns"
+QUEUE = "shipway:queue:"
+PROJECT = "shipway:project:"
 
 PERSISTENT = (
-    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TOKENS, TRUST, AUDIT),
-    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*", "shipway:logins:*"),
+    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TURNS, TOKENS, TRUST, AUDIT),
+    *("shipway:worker:*:jobs", "shipway:jobs:*", f"{QUEUE}*", f"{PROJECT}*:queued", f"{PROJECT}*:running"),
+    *("shipway:images:*", "shipway:token:*", "shipway:logins:*"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
@@ -88,3 +97,11 @@ def idempotency(project: str, key: str) -> str:
 
 def token(token_id: str) -> str:
     return f"shipway:token:{token_id}"
+
+
+def queued(project: str) -> str:
+    return f"{PROJECT}{project}:queued"
+
+
+def running(project: str) -> str:
+    return f"{PROJECT}{project}:running"

@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shipway.exceptions import Unavailable
 from shipway.redis_url import Sentinels
+from shipway.storage import keys
 
 CONNECT_TIMEOUT = 3.0
 """Seconds to wait for a connection."""
@@ -77,13 +78,15 @@ def redis_away() -> Unavailable:
 IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel"})
 """Scripts that run in a full Redis as well: what runs must be able to go on and to end. They add next to nothing."""
 ALLOW_OOM = "#!lua flags=allow-oom\n"
+PREFIXES = f"local QUEUE, PROJECT = '{keys.QUEUE}', '{keys.PROJECT}'\n"
+"""Of the keys whose names a script finds only in a record."""
 
 
 @cache
 def _source(name: str) -> str:
     folder = files("shipway.storage") / "scripts"
     flags = ALLOW_OOM if name in IN_NEED else ""
-    return flags + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+    return flags + PREFIXES + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 
 class Scripts:
@@ -92,6 +95,6 @@ class Scripts:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def call(self, name: str, keys: Sequence[str], args: Sequence[str | float]) -> Any:
+    async def call(self, name: str, names: Sequence[str], args: Sequence[str | float]) -> Any:
         """Run a script; Redis loads it on first use."""
-        return await self._redis.register_script(_source(name))(keys=list(keys), args=list(args))
+        return await self._redis.register_script(_source(name))(keys=list(names), args=list(args))

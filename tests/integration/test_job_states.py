@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -19,17 +19,18 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from redis.asyncio import Redis
 
 from deploy.local.redis import RedisServer
 from shipway.models.error import Problem
 from shipway.models.event import LogChunk, StateChanged
 from shipway.models.job import Job, JobState
-from shipway.models.spec import BuildSpec
+from shipway.models.spec import SHARED_QUEUE, BuildSpec, own_queue
 from shipway.settings import Settings
 from shipway.storage import keys
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
-from shipway.storage.jobs import Claim, Fenced, JobStore
+from shipway.storage.jobs import Claim, Fenced, Full, JobStore
 from shipway.storage.redis import connect
 from tests.integration.contexts import once
 
@@ -45,12 +46,26 @@ WORKERS = st.sampled_from(["one", "two"])
 FINAL = st.sampled_from([JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
 PROBLEM = Problem(slug="worker-lost", message="gone")
 SPEC = BuildSpec(context="sha256:" + "0" * 64)
+SPECS = st.builds(
+    lambda priority, worker: SPEC.model_copy(update={"priority": priority, "worker": worker}),
+    st.sampled_from([0, 5]),
+    st.sampled_from([None, None, "one"]),
+)
+PROJECTS = st.sampled_from(["p", "q"])
+LIMITS = Settings(max_attempts=MAX_ATTEMPTS, max_queued=2, max_running=2)
+
+
+def queues(worker: str) -> list[str]:
+    return [own_queue(worker), SHARED_QUEUE]
 
 
 @dataclass
 class Expected:
     """What a job must be now."""
 
+    project: str = "p"
+    spec: BuildSpec = SPEC
+    created: float = 0.0
     state: JobState = JobState.QUEUED
     attempt: int = 0
     worker: str | None = None
@@ -83,9 +98,10 @@ class JobStates(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.redis = connect(self.url)
-        self.store = JobStore(self.redis, Settings(max_attempts=MAX_ATTEMPTS))
+        self.store = JobStore(self.redis, LIMITS)
         self.log = EventLog(self.redis, BlobStore("memory://", self.redis))
         self.expected: dict[str, Expected] = {}
+        self.served: list[str] = []
         self.batch = 0
         self.run(self.redis.flushdb())
 
@@ -112,21 +128,63 @@ class JobStates(RuleBasedStateMachine):
         self.run(self.redis.aclose())
         self.loop.close()
 
-    @precondition(lambda self: self.living < FEW)
-    @rule(target=jobs, sealed=st.booleans())
-    def accept(self, sealed: bool) -> str:
-        job_id, new = self.run(self.store.accept("p", SPEC, "sealed" if sealed else ""))
-        assert new
-        self.expected[job_id] = Expected(sealed=sealed)
+    def count(self, project: str, state: JobState) -> int:
+        """How many jobs of a project are in a state."""
+        return sum(one.project == project and one.state is state for one in self.expected.values())
+
+    def accepted(self, job_id: str, project: str, spec: BuildSpec, *, sealed: bool) -> str:
+        job = self.run(self.store.get(job_id))
+        assert job is not None
+        self.expected[job_id] = Expected(project, spec, job.timings.created, sealed=sealed)
         return job_id
+
+    def whose_turn(self, worker: str, named: str) -> str | None:
+        """The job that a message must lead to."""
+        for queue in queues(worker):
+            waiting = {
+                job_id: one
+                for job_id, one in self.expected.items()
+                if one.state is JobState.QUEUED and one.spec.queue == queue
+            }
+            turns = [
+                (self.count(project, JobState.RUNNING), _last(self.served, project), project)
+                for project in {one.project for one in waiting.values()}
+                if self.count(project, JobState.RUNNING) < LIMITS.max_running
+            ]
+            if turns:
+                *_, project = min(turns)
+                line = {
+                    job_id: (one.spec.priority, one.created, job_id)
+                    for job_id, one in waiting.items()
+                    if one.project == project
+                }
+                first = min(line.values())
+                return named if named in line and line[named][0] == first[0] else first[2]
+        return None
+
+    @precondition(lambda self: self.living < FEW)
+    @rule(target=jobs, project=PROJECTS, spec=SPECS, sealed=st.booleans())
+    def accept(self, project: str, spec: BuildSpec, sealed: bool) -> Any:
+        full = self.count(project, JobState.QUEUED) >= LIMITS.max_queued
+        try:
+            job_id, new = self.run(self.store.accept(project, spec, "sealed" if sealed else ""))
+        except Full:
+            assert full
+            return multiple()
+        assert new
+        assert not full
+        return self.accepted(job_id, project, spec, sealed=sealed)
 
     @precondition(lambda self: self.living < FEW)
     @rule(target=jobs, key=st.sampled_from("ab"))
     def accept_with_a_key(self, key: str) -> Any:
-        answer, new = self.run(self.store.accept("p", SPEC, "", (key, f"mark-{key}")))
+        try:
+            answer, new = self.run(self.store.accept("p", SPEC, "", (key, f"mark-{key}")))
+        except Full:
+            assert self.count("p", JobState.QUEUED) >= LIMITS.max_queued
+            return multiple()
         if new:
-            self.expected[answer] = Expected()
-            return answer
+            return self.accepted(answer, "p", SPEC, sealed=False)
         job_id, _, mark = answer.partition(" ")
         assert job_id in self.expected
         assert mark == f"mark-{key}"
@@ -135,17 +193,21 @@ class JobStates(RuleBasedStateMachine):
     @rule(target=claims, job_id=jobs, worker=WORKERS)
     def claim(self, job_id: str, worker: str) -> Any:
         """A message arrives: the first, or one too many."""
-        expected, nonce = self.expected[job_id], once()
-        claim = self.run(self.store.claim(job_id, worker, nonce))
-        if expected.state is not JobState.QUEUED:
+        nonce, turn = once(), self.whose_turn(worker, job_id)
+        claim = self.run(self.store.claim(worker, queues(worker), job_id, nonce))
+        if turn is None:
             assert claim is None
             return multiple()
         assert claim is not None
+        assert claim.job.id == turn
+        expected = self.expected[turn]
+        self.served.append(expected.project)
         expected.attempt += 1
         expected.worker = worker
         expected.move(JobState.RUNNING)
         assert (claim.attempt, claim.losses) == (expected.attempt, expected.losses)
-        assert self.run(self.store.claim(job_id, worker, nonce)) == claim  # its answer was lost, and it asks again
+        # Its answer was lost, and it asks again.
+        assert self.run(self.store.claim(worker, queues(worker), job_id, nonce)) == claim
         return claim
 
     @rule(
@@ -261,9 +323,17 @@ class JobStates(RuleBasedStateMachine):
         assert set(self.run(self.redis.zrange(keys.RUNNING, 0, -1))) == running
         queued = {job_id for job_id, state in states.items() if state is JobState.QUEUED}
         assert set(self.run(self.redis.zrange(keys.QUEUED, 0, -1))) == queued
+        for project in ("p", "q"):
+            theirs = {job_id for job_id, one in self.expected.items() if one.project == project}
+            assert set(self.run(self.redis.zrange(keys.queued(project), 0, -1))) == queued & theirs
+            assert self.run(self.redis.smembers(keys.running(project))) == running & theirs
         one, two = (self.run(self.jobs_of(name)) for name in ("one", "two"))
         assert not one & two
         assert one | two == running
+
+
+def _last(served: list[str], project: str) -> int:
+    return max((turn for turn, one in enumerate(served, 1) if one == project), default=0)
 
 
 @pytest.fixture(scope="module")
@@ -292,9 +362,9 @@ def test_job_states_hold_in_every_order(server: RedisServer) -> None:
 async def test_cancelled_job_whose_worker_died_is_not_tried_again(server: RedisServer) -> None:
     """One order that chance seldom finds."""
     redis = connect(server.url)
-    store = JobStore(redis, Settings(max_attempts=MAX_ATTEMPTS))
+    store = JobStore(redis, LIMITS)
     job_id, _ = await store.accept("p", SPEC)
-    claim = await store.claim(job_id, "one", once())
+    claim = await store.claim("one", queues("one"), job_id, once())
     await store.cancel(job_id)
     await redis.zadd(keys.RUNNING, {job_id: 1})
 
@@ -305,3 +375,63 @@ async def test_cancelled_job_whose_worker_died_is_not_tried_again(server: RedisS
     assert claim is not None
     assert job is not None
     assert (state, job.state, job.attempt, job.error) == ("cancelled", JobState.CANCELLED, 1, None)
+
+
+@pytest.fixture
+async def redis(server: RedisServer) -> AsyncIterator[Redis]:
+    connection = connect(server.url)
+    await connection.flushdb()
+    yield connection
+    await connection.aclose()
+
+
+async def test_end_of_a_job_sends_the_next_of_a_project_that_was_at_its_limit(redis: Redis) -> None:
+    """Its message came while two ran and led to nothing; nobody waits until it is sent again by itself."""
+    store = JobStore(redis, LIMITS)
+    one, two = [(await store.accept("p", SPEC))[0] for _ in range(2)]
+    claim = await store.claim("one", queues("one"), one)
+    await store.claim("one", queues("one"), two)
+    three, _ = await store.accept("p", SPEC)
+    assert claim is not None
+
+    too_early = await store.claim("one", queues("one"), three)
+    sent_before = (await store.overdue()).to_send
+    await store.settle(one, claim.attempt, JobState.SUCCEEDED)
+    sent = (await store.overdue()).to_send
+
+    assert (too_early, sent_before, sent) == (None, [], [three])
+
+
+async def test_delayed_job_is_offered_when_its_time_has_come(redis: Redis) -> None:
+    store = JobStore(redis, LIMITS)
+    job_id, _ = await store.accept("p", SPEC)
+    claim = await store.claim("one", queues("one"), job_id)
+    assert claim is not None
+    await store.requeue(job_id, claim.attempt, delay=0.05, counts=True, error=PROBLEM)
+
+    too_early = await store.claim("one", queues("one"), job_id)
+    sent: list[str] = []
+    while not sent:
+        sent = (await store.overdue()).to_send
+    again = await store.claim("one", queues("one"), job_id)
+
+    assert too_early is None
+    assert sent == [job_id]
+    assert again is not None
+
+
+async def test_thousand_jobs_of_one_project_hold_up_no_other(redis: Redis) -> None:
+    """And a claim stays quick: it looks at projects, not at their jobs."""
+    store = JobStore(redis, Settings())
+    for _ in range(1000):
+        await store.accept("many", SPEC)
+    for slot in range(4):
+        await store.claim("one", queues("one"), nonce=f"slot-{slot}")
+    first, _ = await store.accept("few", SPEC)
+    batch, _ = await store.accept("few", SPEC)
+    urgent, _ = await store.accept("few", SPEC.model_copy(update={"priority": 0}))
+
+    taken = [await store.claim("one", queues("one")) for _ in range(4)]
+
+    assert [claim and claim.job.id for claim in taken[:3]] == [urgent, first, batch]
+    assert [claim and claim.job.project for claim in taken] == ["few", "few", "few", "many"]

@@ -40,7 +40,7 @@ class Storage:
     async def run(self, number: int) -> str:
         """Let one job go through all of its life."""
         job_id, _ = await self.jobs.accept("project", SPEC)
-        claim = await self.jobs.claim(job_id, "worker", str(number))
+        claim = await self.jobs.claim("worker", [SPEC.queue], job_id, str(number))
         assert claim is not None
         await self.jobs.append(claim, 1, [LogChunk(text=f"line {number}-{i}\n" * 5) for i in range(20)])
         await self.jobs.settle(job_id, claim.attempt, JobState.SUCCEEDED)
@@ -111,7 +111,7 @@ async def test_blobs_that_nobody_kept_are_removed(storage: Storage) -> None:
 
 async def test_credentials_are_gone_when_the_job_has_ended(storage: Storage) -> None:
     job_id, _ = await storage.jobs.accept("project", SPEC, "sealed")
-    claim = await storage.jobs.claim(job_id, "worker", "1")
+    claim = await storage.jobs.claim("worker", [SPEC.queue], job_id, "1")
     assert claim is not None
     assert await storage.jobs.credentials(job_id) == "sealed"
 

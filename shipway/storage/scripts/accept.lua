@@ -1,6 +1,7 @@
 -- Write the record of a new job, unless its idempotency key already made one.
--- KEYS job events jobs queued credentials idempotency
--- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs deadline_ms field value …
+-- Returns '', what the key made before, or -1 when the project has as many queued jobs as it may.
+-- KEYS job events jobs queued credentials idempotency project_queued
+-- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs deadline_ms max_queued field value …
 local id, retention, resend = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- Sent again after a lost answer: it is there already.
 if redis.call('EXISTS', KEYS[1]) == 1 then return '' end
@@ -10,10 +11,11 @@ if now > tonumber(ARGV[8]) then return redis.error_reply('LATE the request was g
 if ARGV[4] ~= '' then
   local made = redis.call('GET', KEYS[6])
   if made then return made end
-  redis.call('SET', KEYS[6], ARGV[4], 'EX', 86400)
 end
+if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[9]) then return -1 end
+if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4], 'EX', 86400) end
 redis.call('HSET', KEYS[1], 'id', id, 'state', 'queued', 'attempt', 0, 'losses', 0, 'events', 0,
-  'created', string.format('%.3f', now / 1000), unpack(ARGV, 9))
+  'created', string.format('%.3f', now / 1000), unpack(ARGV, 10))
 emit(KEYS[1], KEYS[2], now, 0, state_event('queued'))
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'EX', retention) end
 redis.call('ZADD', KEYS[3], now, id)
@@ -29,6 +31,6 @@ if surplus > 0 then
     end
   end
 end
-redis.call('ZADD', KEYS[4], now + resend, id)
+enqueue(KEYS[1], KEYS[4], id, now + resend, true)
 keep(KEYS[1], KEYS[2], retention)
 return ''

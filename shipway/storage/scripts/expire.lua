@@ -1,11 +1,11 @@
 -- Take back a job whose lease ended: queued again with a delay, or failed after its last attempt.
 -- KEYS job events running queued credentials
--- ARGV id max_losses delay_ms error retention worker_prefix
+-- ARGV id max_losses delay_ms error retention worker_prefix max_running
 local now = now_ms()
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
 if not lease or tonumber(lease) > now then return '' end
 local r = redis.call('HMGET', KEYS[1], 'state', 'cancel', 'attempt')
-release(KEYS[1], KEYS[3], ARGV[6], ARGV[1])
+release(KEYS[1], KEYS[3], KEYS[4], ARGV[6], ARGV[1], ARGV[7])
 if r[1] ~= 'running' then return '' end
 local losses = redis.call('HINCRBY', KEYS[1], 'losses', 1)
 if r[2] == '1' then
@@ -16,6 +16,6 @@ elseif losses >= tonumber(ARGV[2]) then
   return 'failed'
 end
 redis.call('HSET', KEYS[1], 'state', 'queued', 'not_before', now + tonumber(ARGV[3]))
-redis.call('ZADD', KEYS[4], now + tonumber(ARGV[3]), ARGV[1])
+enqueue(KEYS[1], KEYS[4], ARGV[1], now + tonumber(ARGV[3]), tonumber(ARGV[3]) == 0)
 emit(KEYS[1], KEYS[2], now, r[3], state_event('queued', '', ARGV[4]))
 return 'queued'

@@ -9,6 +9,7 @@ for _, id in ipairs(due) do
   if redis.call('HGET', ARGV[4] .. id, 'state') == 'queued' then
     local sent = math.min(redis.call('HINCRBY', ARGV[4] .. id, 'sent', 1), 5)
     redis.call('ZADD', KEYS[1], now + tonumber(ARGV[1]) * 2 ^ (sent - 1), id)
+    offer(ARGV[4] .. id, id)
     redis.call('EXPIRE', ARGV[4] .. id, tonumber(ARGV[3]))
     redis.call('EXPIRE', ARGV[4] .. id .. ':events', tonumber(ARGV[3]))
     send[#send + 1] = id

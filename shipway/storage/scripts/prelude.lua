@@ -29,11 +29,55 @@ local function keep(job, events, retention)
   redis.call('EXPIRE', events, retention)
 end
 
--- Leave the running state: no lease, no place on the worker.
-local function release(job, running, workers_jobs_prefix, id)
+-- Where a job stands among those of its project: by priority (0 first), then age.
+local function standing(job)
+  local r = redis.call('HMGET', job, 'project', 'queue', 'priority', 'created')
+  return r[1], QUEUE .. r[2], tonumber(r[3] or '5') * 1e13 + math.floor(tonumber(r[4]) * 1000 + 0.5)
+end
+
+-- From now on a worker may take a queued job.
+local function offer(job, id)
+  local project, queue, rank = standing(job)
+  redis.call('SADD', queue, project)
+  redis.call('ZADD', queue .. ':' .. project, rank, id)
+end
+
+local function withdraw(queue, project, id)
+  redis.call('ZREM', queue .. ':' .. project, id)
+  if redis.call('EXISTS', queue .. ':' .. project) == 0 then redis.call('SREM', queue, project) end
+end
+
+-- Enter the queued state. The message is due to be sent (again) at some time; a job that has to wait is offered then.
+local function enqueue(job, queued, id, due, offered)
+  local project, _, rank = standing(job)
+  redis.call('ZADD', queued, due, id)
+  redis.call('ZADD', PROJECT .. project .. ':queued', rank, id)
+  if offered then offer(job, id) end
+end
+
+-- Leave the queued state.
+local function dequeue(job, queued, id)
+  local project, queue = standing(job)
+  redis.call('ZREM', queued, id)
+  redis.call('ZREM', PROJECT .. project .. ':queued', id)
+  withdraw(queue, project, id)
+end
+
+-- Leave the running state: no lease, no place on the worker. A project that ran as many jobs as it may has messages that
+-- came to nothing: the first of its jobs is sent again at once.
+local function release(job, running, queued, workers_jobs_prefix, id, max_running)
+  local r = redis.call('HMGET', job, 'worker', 'project', 'queue')
   redis.call('ZREM', running, id)
-  local worker = redis.call('HGET', job, 'worker')
-  if worker then redis.call('SREM', workers_jobs_prefix .. worker .. ':jobs', id) end
+  if not r[2] then return end
+  if r[1] then redis.call('SREM', workers_jobs_prefix .. r[1] .. ':jobs', id) end
+  local project = PROJECT .. r[2]
+  local full = redis.call('SCARD', project .. ':running') >= tonumber(max_running)
+  redis.call('SREM', project .. ':running', id)
+  if not full then return end
+  for _, line in ipairs({project .. ':queued', QUEUE .. r[3] .. ':' .. r[2]}) do
+    local first = redis.call('ZRANGE', line, 0, 0)[1]
+    if first then redis.call('ZADD', queued, 'XX', 'LT', now_ms(), first) end
+  end
 end
 
 -- Enter a final state; what travelled with the job is deleted.
