@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from shipway.exceptions import InvalidRequest, RequestError, ShipwayError, Unavailable
+from shipway.exceptions import InvalidRequest, RequestError, ShipwayError, TooMany, Unavailable
 from shipway.models.error import ErrorAnswer, Problem
 from shipway.storage.redis import redis_away
 
@@ -35,14 +36,15 @@ CODES: dict[int | str, dict[str, Any]] = {
         413: "A limit is passed",
         415: "The content type is none of those accepted",
         422: "A value is wrong",
+        429: "The project has its share for the moment",
         503: "A part is away for the moment",
     }.items()
 }
 
 
 def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries for the errors that a route may answer; those about tokens and 503 come with every one."""
-    return {code: CODES[code] for code in (*codes, 401, 403, 503)}
+    """The OpenAPI entries for the errors that a route may answer; those about tokens, 429 and 503 come with every one."""
+    return {code: CODES[code] for code in (*codes, 401, 403, 429, 503)}
 
 
 def invalid(errors: Sequence[Any], prefix: int = 0) -> InvalidRequest:
@@ -64,6 +66,8 @@ def answer(error: ShipwayError, status: int) -> JSONResponse:
 
 def _headers(error: ShipwayError, status: int) -> dict[str, str]:
     """What goes with a status: when to come again, and how to say who one is (RFC 6750)."""
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(math.ceil(error.after))}
     if status == Unavailable.status:
         return {"Retry-After": RETRY_AFTER}
     if status in CHALLENGES:

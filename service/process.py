@@ -14,6 +14,7 @@ from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.logins import LoginStore
+from shipway.storage.pace import Pace
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.tokens import TokenStore
@@ -38,12 +39,13 @@ class Process:
     issuers: Issuers
     audit: AuditLog
     queue: Queue
+    pace: Pace
 
     @classmethod
     def make(cls, settings: Settings) -> Process:
         """Assemble the parts from the settings."""
         redis = connect(settings.redis_url)
-        blobs = BlobStore(settings.store_url, redis)
+        blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes)
         sealer = Sealer(settings.secret_keys.get_secret_value())
         return cls(
             settings=settings,
@@ -59,6 +61,7 @@ class Process:
             issuers=Issuers(),
             audit=AuditLog(redis),
             queue=Queue(settings.redis_url),
+            pace=Pace(redis, settings.max_requests),
         )
 
     async def aclose(self) -> None:

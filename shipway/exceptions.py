@@ -11,6 +11,7 @@
     │   ├── Conflict                 409      it contradicts what is there
     │   ├── TooLarge                 413      it passes a limit
     │   ├── ContextError             400      the uploaded files can't be a context
+    │   ├── TooMany                  429      the project has its share already; come again later
     │   └── Unavailable              503      not now; try again
     ├── JobError                     the job was taken, then ended without success
     │   ├── BuildUserError           its Dockerfile, context, names or credentials: never retried
@@ -99,6 +100,21 @@ class ContextError(RequestError):
 
     slug = "context-invalid"
     status = 400
+
+
+class TooMany(RequestError):
+    """The project has its share for the moment; the request may be sent again after a while.
+
+    Attributes:
+        after: seconds to wait before.
+    """
+
+    slug = "too-many"
+    status = 429
+
+    def __init__(self, message: str, *, slug: str | None = None, field: str | None = None, after: float = 1) -> None:
+        super().__init__(message, slug=slug, field=field)
+        self.after = after
 
 
 class Unavailable(RequestError):

@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     max_jobs: int = Field(5000, description="ended jobs of one project that are kept, whatever their age")
     max_queued: int = Field(5000, ge=1, description="jobs of one project that may wait")
     max_running: int = Field(64, ge=1, description="jobs of one project that may run at once; the others wait")
+    max_timeout: float = Field(86_400, gt=0, description="seconds that a job may ask to run at most")
+    max_stored_bytes: int = Field(200 * 2**30, description="bytes of contexts and archives that a project may store")
+    max_requests: float = Field(
+        200, gt=0, description="requests per second of one project; bursts of five times as many"
+    )
     lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
     max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")

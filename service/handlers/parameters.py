@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from service.logic import access
+from service.logic import access, limits
 from service.process import Process
 from shipway.models.token import Caller, Scope
 
@@ -27,9 +27,13 @@ OnProcess = Annotated[Process, Depends(_process)]
 
 
 async def _caller(
-    request: Request, needed: SecurityScopes, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+    request: Request,
+    process: OnProcess,
+    needed: SecurityScopes,
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Caller:
     caller: Caller = request.state.caller
+    await limits.pace(process, caller.project)
     access.require(caller, needed.scopes)
     return caller
 

@@ -24,7 +24,7 @@ async def take(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> 
         TooLarge: it passes the limit.
     """
     blob, size = str(ULID()), 0
-    async with process.blobs.writing(caller.project, blob) as writer:
+    async with process.blobs.storing(caller.project, blob) as writer:
         async for chunk in gathered(body):
             size += len(chunk)
             if size > process.settings.max_artifact_bytes:

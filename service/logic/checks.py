@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.logic import fleet
+from service.logic import fleet, limits
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound
 from shipway.models.spec import (
@@ -28,10 +28,11 @@ async def checked(process: Process, caller: Caller, spec: Spec) -> Spec:
 
     Raises:
         NotFound: there is no such context, artifact, image or worker.
-        InvalidRequest: it asks to push without a tag.
+        InvalidRequest: it asks to push without a tag, or to run longer than a job may.
     """
     check_push(spec)
     check_supported(spec)
+    limits.check_timeout(process, spec)
     await _check_contexts(process, caller.project, spec)
     await _check_artifact(process, caller.project, spec)
     worker = await _worker(process, caller, spec)

@@ -40,7 +40,7 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
     limits = process.settings.context_limits
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
-    async with process.blobs.writing(caller.project, blob) as writer:
+    async with process.blobs.storing(caller.project, blob) as writer:
         async for chunk in gathered(body):
             pieces = decompressor.feed(chunk)
             while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 
-from service.logic import audit, fleet
+from service.logic import audit, fleet, limits
 from service.logic.access import check_rights, revoked
 from service.logic.checks import checked
 from service.logic.fleet import Choice
@@ -17,6 +17,7 @@ from shipway.models.job import Job, JobState
 from shipway.models.spec import Credentials, Kind, Spec
 from shipway.models.token import Caller
 from shipway.storage.events import ends
+from shipway.storage.jobs import Full
 from shipway.storage.redis import reaching_redis
 
 MAX_SCAN = 2000
@@ -32,6 +33,7 @@ async def submit(
         NotFound: there is no such context, artifact, image or worker.
         InvalidRequest: it asks to push without a tag.
         Conflict: the idempotency key was used for another request.
+        TooMany: the project has as many queued jobs as it may.
         Unavailable: Redis is away; nothing was accepted.
     """
     check_rights(caller, spec)
@@ -39,9 +41,12 @@ async def submit(
     sealed = process.sealer.seal(credentials)
     mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
     async with reaching_redis():
-        job_id, new = await process.jobs.accept(
-            caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
-        )
+        try:
+            job_id, new = await process.jobs.accept(
+                caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
+            )
+        except Full as full:
+            raise limits.queue_full(process) from full
         if not new:
             job_id, _, before = job_id.partition(" ")
             if before != mark:

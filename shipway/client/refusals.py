@@ -18,6 +18,7 @@ from shipway.exceptions import (
     RequestError,
     ShipwayError,
     TooLarge,
+    TooMany,
     Unauthorized,
     Unavailable,
 )
@@ -25,7 +26,8 @@ from shipway.models.error import ErrorAnswer, Problem
 from shipway.models.job import Job, JobState
 
 _BY_STATUS: dict[int, type[ShipwayError]] = {
-    kind.status: kind for kind in (InvalidRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
+    kind.status: kind
+    for kind in (InvalidRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooMany, Unavailable)
 }
 _CONTEXTS = "/v1/contexts"
 _SERVER_FAULT = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shipway.exceptions import JobError, ShipwayError
+from shipway.exceptions import JobError, ShipwayError, TooMany, Unavailable
 
 
 class Problem(BaseModel):
@@ -26,7 +26,7 @@ class Problem(BaseModel):
             message=error.message,
             field=error.field,
             step=error.step if isinstance(error, JobError) else None,
-            retryable=error.retryable if isinstance(error, JobError) else error.status == 503,  # noqa: PLR2004
+            retryable=error.retryable if isinstance(error, JobError) else isinstance(error, TooMany | Unavailable),
         )
 
 

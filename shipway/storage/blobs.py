@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol, cast
 from urllib.parse import urlsplit
@@ -20,8 +20,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from shipway.exceptions import Unavailable
+from shipway.exceptions import TooLarge, Unavailable
 from shipway.models.context import Manifest
 from shipway.storage import keys
 
@@ -29,6 +30,10 @@ WRITE_BUFFER = 8 * 2**20
 WRITES_AT_ONCE = 3
 """Buffers on their way to the store; each is memory. obstore's own 12 of them made an upload cost 96 MiB."""
 READ_CHUNK = 4 * 2**20
+COUNTED = 64 * 2**20
+"""Bytes after which a blob that is being written is counted anew."""
+UNFINISHED = 86_400.0
+"""Seconds until a blob that nobody finished is forgotten."""
 
 
 class Writer(Protocol):
@@ -40,9 +45,10 @@ class Writer(Protocol):
 class BlobStore:
     """Manifests and blobs of all projects, behind a `file://`, `s3://`, `gs://` or `az://` URL."""
 
-    def __init__(self, url: str, redis: Redis) -> None:
+    def __init__(self, url: str, redis: Redis, max_stored: int) -> None:
         self._url = url
         self._redis = redis
+        self._max_stored = max_stored
         self._opened: ObjectStore | None = None
 
     @property
@@ -72,10 +78,53 @@ class BlobStore:
             ) as writer:
                 yield writer
 
+    @asynccontextmanager
+    async def storing(self, project: str, blob: str) -> AsyncIterator[Writer]:
+        """Write a blob that counts as stored by its project.
+
+        Its bytes count while they arrive, so that uploads at the same time see each other.
+
+        Raises:
+            TooLarge: the project stores as much as it may (`storage-full`).
+            Unavailable: the store refuses the bytes (full, or out of reach).
+        """
+        path = _blob(project, blob)
+        await self._redis.zadd(keys.EXPIRING, {path: await self._now() + UNFINISHED}, nx=True)
+        try:
+            async with self.writing(project, blob) as writer:
+                counted = _Counted(writer, lambda size: self._count(project, path, size))
+                await counted.count()
+                yield counted
+                await counted.count()
+        except BaseException:
+            await asyncio.shield(self._forget(project, path))
+            raise
+
+    async def _count(self, project: str, path: str, size: int) -> None:
+        key = keys.stored(project)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(key, path, str(size))
+        pipe.hvals(key)
+        stored = sum(map(int, (await pipe.execute())[1]))
+        if stored > self._max_stored:
+            raise TooLarge(
+                f"the project would store more than {self._max_stored} bytes; "
+                "what is there goes by itself when its time is over",
+                slug="storage-full",
+            )
+
+    async def _forget(self, project: str, path: str) -> None:
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hdel(keys.stored(project), path)
+        pipe.zrem(keys.EXPIRING, path)
+        with suppress(RedisError):  # the reaper comes by all the same
+            await pipe.execute()
+
     async def discard(self, project: str, blob: str) -> None:
         """Remove a blob; one that isn't there is no error."""
         with suppress(FileNotFoundError), _reading_store():
             await obstore.delete_async(self._store, _blob(project, blob))
+        await self._forget(project, _blob(project, blob))
 
     async def read(self, project: str, blob: str) -> AsyncIterator[bytes]:
         """Read a whole blob in chunks of a few MiB.
@@ -108,7 +157,7 @@ class BlobStore:
         for path in sorted(due, key=lambda p: "/blobs/" in p):
             with suppress(FileNotFoundError), _reading_store():
                 await obstore.delete_async(self._store, path)
-            await self._redis.zrem(keys.EXPIRING, path)
+            await self._forget(path.split("/")[1], path)
         return len(due)
 
     async def size(self, project: str, blob: str) -> int | None:
@@ -141,6 +190,26 @@ class BlobStore:
             raw = bytes(await answer.bytes_async())
             return await asyncio.to_thread(Manifest.from_bytes, raw)
         return None
+
+
+class _Counted:
+    """Counts what is written."""
+
+    def __init__(self, writer: Writer, tell: Callable[[int], Awaitable[None]]) -> None:
+        self._writer = writer
+        self._tell = tell
+        self._size = 0
+        self._told = 0
+
+    async def write(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size - self._told > COUNTED:
+            await self.count()
+        await self._writer.write(chunk)
+
+    async def count(self) -> None:
+        self._told = self._size
+        await self._tell(self._size)
 
 
 @contextmanager

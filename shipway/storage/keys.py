@@ -13,6 +13,8 @@
 | `shipway:turns` | hash | at which turn each project was served last; field `` counts the turns | persistent |
 | `shipway:project:{project}:queued` | sorted set | ids of a project's queued jobs by priority, then age | persistent |
 | `shipway:project:{project}:running` | set | ids of its running jobs | persistent |
+| `shipway:project:{project}:stored` | hash | bytes of each context and archive that a project stores | persistent |
+| `shipway:project:{project}:pace` | string | when a project's requests are used up (ms) | seconds |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
 | `shipway:workers` | set | names of workers seen | persistent |
 | `shipway:draining` | set | names of workers that were asked to take no more jobs | persistent |
@@ -49,8 +51,8 @@ PROJECT = "shipway:project:"
 
 PERSISTENT = (
     *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TURNS, TOKENS, TRUST, AUDIT),
-    *("shipway:worker:*:jobs", "shipway:jobs:*", f"{QUEUE}*", f"{PROJECT}*:queued", f"{PROJECT}*:running"),
-    *("shipway:images:*", "shipway:token:*", "shipway:logins:*"),
+    *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*", "shipway:logins:*"),
+    *(f"{QUEUE}*", f"{PROJECT}*:queued", f"{PROJECT}*:running", f"{PROJECT}*:stored"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
 
@@ -105,3 +107,11 @@ def queued(project: str) -> str:
 
 def running(project: str) -> str:
     return f"{PROJECT}{project}:running"
+
+
+def stored(project: str) -> str:
+    return f"{PROJECT}{project}:stored"
+
+
+def pace(project: str) -> str:
+    return f"{PROJECT}{project}:pace"

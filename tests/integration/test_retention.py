@@ -52,7 +52,7 @@ class Storage:
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     with RedisServer(tmp_path / "redis") as server:
         redis = connect(server.url)
-        blobs = BlobStore((tmp_path / "store").as_uri(), redis)
+        blobs = BlobStore((tmp_path / "store").as_uri(), redis, 2**20)
         yield Storage(redis, JobStore(redis, Settings(max_jobs=KEPT)), EventLog(redis, blobs), blobs)
         await redis.aclose()
 

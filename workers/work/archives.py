@@ -33,7 +33,7 @@ class _Storing:
         await work.parts.blobs.keep(work.job.project, blob, work.parts.settings.retention)
         async with (
             work.phase(work.job.kind),
-            work.parts.blobs.writing(work.job.project, blob) as writer,
+            work.parts.blobs.storing(work.job.project, blob) as writer,
             aclosing(_packed(chunks, compression)) as packed,
         ):
             async for chunk in packed:

@@ -1,0 +1,110 @@
+"""What a project may use: more is refused in words, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.redis import RedisServer
+from deploy.local.servers import Service, Shared
+from deploy.local.stack import Stack
+from tests.integration.contexts import once, script, tar_of
+from tests.integration.http_api import TAR, HttpApi, refusal
+from tests.integration.leftovers import kept, orphans
+
+Limited = Callable[..., HttpApi]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@contextmanager
+def limited(server: RedisServer, folder: Path, **limits: str) -> Iterator[HttpApi]:
+    """A service with these limits and no worker: what it accepts stays queued."""
+    extra = {f"SHIPWAY_{name.upper()}": value for name, value in limits.items()}
+    service = Service(Shared(server.url, folder / "store", "A" * 43 + "=", extra), folder)
+    service.start()
+    try:
+        with HttpApi(service.url) as api:
+            yield api
+    finally:
+        service.stop()
+
+
+@pytest.fixture(scope="module")
+def small(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
+    """A service whose projects may do little."""
+    folder = tmp_path_factory.mktemp("small")
+    with limited(server, folder, max_queued="2", max_timeout="60", max_stored_bytes="200000") as api:
+        yield api
+
+
+def test_jobs_beyond_the_queue_are_refused_until_there_is_room(small: HttpApi) -> None:
+    context = script("FROM base", f"RUN echo {once()}")
+    queued = [small.submit(context, timeout=60) for _ in range(2)]
+
+    refused = small.ask(context, timeout=60)
+    small.cancel(queued[0].id)
+    accepted = small.submit(context, timeout=60)
+
+    assert refusal(refused) == (429, "too-many-jobs")
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.json()["error"]["retryable"]
+    for job in (queued[1], accepted):
+        small.cancel(job.id)
+
+
+def test_repeated_request_is_answered_though_the_queue_is_full(small: HttpApi) -> None:
+    key = {"Idempotency-Key": once()}
+    context = script("FROM base", f"RUN echo {once()}")
+    first = small.ask(context, headers=key, timeout=60)
+    other = small.submit(context, timeout=60)
+
+    again = small.ask(context, headers=key, timeout=60)
+
+    assert again.json()["id"] == first.json()["id"]
+    for job_id in (first.json()["id"], other.id):
+        small.cancel(job_id)
+
+
+def test_time_beyond_the_limit_is_refused(small: HttpApi) -> None:
+    assert refusal(small.ask(script("FROM base"), timeout=61)) == (422, "timeout-too-long")
+
+
+def test_bytes_beyond_the_limit_are_not_stored(small: HttpApi) -> None:
+    fits = small.http.post("/v1/contexts", content=tar_of({"a": bytes(120_000)}), headers=TAR)
+    refused = small.http.post("/v1/contexts", content=tar_of({"b": bytes(120_000)}), headers=TAR)
+    archive = small.http.post("/v1/artifacts", content=bytes(120_000), headers=TAR)
+    again = small.http.post("/v1/contexts", content=tar_of({"c": bytes(1000)}), headers=TAR)
+
+    assert fits.status_code == 201
+    assert refusal(refused) == (413, "storage-full")
+    assert refusal(archive) == (413, "storage-full")
+    assert again.status_code == 201
+
+
+def test_same_context_again_counts_once(stack: Stack, api: HttpApi) -> None:
+    before = kept(stack)
+    context = tar_of({"a": once().encode() * 1000})
+    api.upload(context)
+    api.upload(context)
+
+    assert len(kept(stack).files - before.files) == 2  # a manifest and one blob
+    assert not orphans(stack)
+
+
+def test_requests_beyond_the_pace_are_told_to_wait(server: RedisServer, tmp_path: Path) -> None:
+    with limited(server, tmp_path, max_requests="0.5") as api:
+        answers = [api.http.get("/v1/jobs") for _ in range(4)]
+        health = [api.http.get("/healthz") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert refusal(answers[-1]) == (429, "too-many-requests")
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert {answer.status_code for answer in health} == {200}
