@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+from shipway.models.error import Problem
 from shipway.models.event import EventBody, LogChunk, Progress, Step, StepChanged, StepStatus, Warned
 from shipway.models.job import Result
+from shipway.models.spec import Credentials
 from shipway.storage.jobs import Claim, JobStore, record_fields
+from workers.masking import Mask
 from workers.patience import patiently
 
 FLUSH = 0.05
@@ -40,6 +43,7 @@ class Recorder:
         self._last_event = time.monotonic()
         self._writing = False
         self._last_words = ""
+        self._mask = Mask()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -56,9 +60,21 @@ class Recorder:
         """The end of what steps wrote, `LAST_WORDS` characters at most."""
         return self._last_words
 
+    def conceal(self, credentials: Credentials) -> None:
+        """From now on, mask these wherever they show."""
+        self._mask = Mask.of(credentials)
+
+    def concealed(self, problem: Problem) -> Problem:
+        """Mask what an error says."""
+        return self._mask.problem(problem)
+
     async def __call__(self, body: EventBody) -> None:
         """Take one event."""
         self._last_event = time.monotonic()
+        for told in self._mask.event(body):
+            await self._take(told)
+
+    async def _take(self, body: EventBody) -> None:
         if isinstance(body, LogChunk):
             self._last_words = (self._last_words + body.text)[-LAST_WORDS:]
             limited = self._within_limit(body)
@@ -82,6 +98,8 @@ class Recorder:
 
     def close_steps(self, status: StepStatus, at: float) -> None:
         """End every step that still runs: nobody will report on it any more."""
+        for told in self._mask.rest():
+            self._hold(told)
         for step in self.steps:
             if step.status is StepStatus.RUNNING:
                 self._hold(StepChanged(step=step.model_copy(update={"status": status, "completed": at})))

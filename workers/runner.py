@@ -139,7 +139,7 @@ class _Attempt:
             # Before anyone hears of success: a push or a save that follows at once must find the image.
             await self._tell_images()
             return await self._finish(JobState.SUCCEEDED)
-        problem = self._problem(end)
+        problem = self._recorder.concealed(self._problem(end))
         if problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts:
             metrics.RETRIES.labels(problem.slug).inc()
             return await self._hand_back(backoff(self._claim.losses + 1), counts=True, problem=problem)

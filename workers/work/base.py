@@ -75,11 +75,16 @@ class Work(ABC, Generic[S]):
         """Do it, phase by phase."""
 
     async def credentials(self) -> Credentials:
-        """The job's secrets, and logins: those that travel with it, else its project's, else this worker's own."""
+        """The job's secrets, and logins: those that travel with it, else its project's, else this worker's own.
+
+        From now on none of them shows in what the job reports.
+        """
         brought = self.parts.sealer.unseal(await self.parts.jobs.credentials(self.job.id))
         of_project = await self.parts.logins.all(self.job.project)
         own = await own_logins(self.parts.settings.worker_docker_config, known=brought.registries.keys() | of_project)
-        return brought.model_copy(update={"registries": own | of_project | brought.registries})
+        credentials = brought.model_copy(update={"registries": own | of_project | brought.registries})
+        self.recorder.conceal(credentials)
+        return credentials
 
     async def note(self, **reached: Any) -> None:
         """Record what was reached, and wait until that is stored: a later attempt builds upon it."""
@@ -137,7 +142,7 @@ class Work(ABC, Generic[S]):
                     pushed[tag] = PushedReference(reference=tag, digest=await self._push(tag, credentials))
                 except JobError as fault:
                     failure = failure or fault
-                    pushed[tag] = PushedReference(reference=tag, error=Problem.of(fault))
+                    pushed[tag] = PushedReference(reference=tag, error=self.recorder.concealed(Problem.of(fault)))
                 await self.note(pushed=tuple(pushed.values()))
         if failure is not None:
             raise failure
