@@ -24,7 +24,13 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = "5"
 """Seconds that a client should wait before it asks an unavailable service again."""
 CHALLENGES = {401: "invalid_token", 403: "insufficient_scope"}
-SLUGS = {404: "route-unknown", 405: "method-not-allowed", 415: "content-type-unsupported"}
+SLUGS = {
+    404: "route-unknown",
+    405: "method-not-allowed",
+    408: "body-timeout",
+    413: "body-too-large",
+    415: "content-type-unsupported",
+}
 CODES: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorAnswer, "description": text}
     for code, text in {

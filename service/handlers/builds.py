@@ -14,6 +14,7 @@ from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
 from service.handlers.parameters import Builder, IdempotencyKey, OnProcess
 from service.logic.access import check_rights
+from service.hardening import MAX_JSON
 from service.logic.checks import check_push
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept
@@ -24,8 +25,6 @@ from shipway.models.request import BuildRequest
 
 router = APIRouter(prefix="/v1/builds", tags=["builds"])
 
-MAX_JSON = 8 * 2**20
-"""Bytes of a JSON body: all build arguments and secrets at their limits fit."""
 TAR_TYPES = {
     "application/x-tar",
     "application/tar",

@@ -12,14 +12,11 @@ from service.logic import audit
 from service.process import Process
 from shipway.context.decompress import Decompressor
 from shipway.context.tarindex import TarIndexer
-from shipway.exceptions import RequestError
 from shipway.models.context import Manifest
 from shipway.models.receipt import ContextReceipt
 from shipway.models.token import Caller
 from shipway.storage.redis import reaching_redis
 
-STALL = 60.0
-"""Seconds without a byte after which an upload is given up."""
 GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
 
@@ -35,7 +32,6 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
     Raises:
         ContextError: it is not a tar, or holds what no context may hold.
         TooLarge: it passes a limit.
-        RequestError: the body stalled.
     """
     limits = process.settings.context_limits
     blob = str(ULID())
@@ -81,29 +77,12 @@ def _next(pieces: Iterator[bytes], indexer: TarIndexer) -> bytes | None:
 
 
 async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield a request's body in larger chunks.
-
-    Raises:
-        Stalled: no byte came for `STALL` seconds.
-    """
+    """Yield a request's body in larger chunks."""
     held = bytearray()
-    while True:
-        try:
-            async with asyncio.timeout(STALL):
-                chunk = await anext(body, None)
-        except TimeoutError as fault:
-            raise Stalled(f"no byte arrived for {STALL:.0f} s; send the body again", slug="body-timeout") from fault
-        if chunk is None:
-            break
+    async for chunk in body:
         held += chunk
         if len(held) >= GATHER:
             yield bytes(held)
             held.clear()
     if held:
         yield bytes(held)
-
-
-class Stalled(RequestError):
-    """An upload stopped coming."""
-
-    status = 408

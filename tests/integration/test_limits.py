@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import select
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from deploy.local.redis import RedisServer
@@ -22,6 +26,13 @@ Limited = Callable[..., HttpApi]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with RedisServer(tmp_path_factory.mktemp("redis")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def hasty(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
+    """A service that waits for nobody."""
+    with limited(server, tmp_path_factory.mktemp("hasty"), http_stall="1") as api:
+        yield api
 
 
 @contextmanager
@@ -87,6 +98,69 @@ def test_bytes_beyond_the_limit_are_not_stored(small: HttpApi) -> None:
     assert refusal(refused) == (413, "storage-full")
     assert refusal(archive) == (413, "storage-full")
     assert again.status_code == 201
+
+
+@contextmanager
+def connected(api: HttpApi, head: str) -> Iterator[socket.socket]:
+    """A connection on which a request has begun."""
+    url = httpx.URL(api.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
+        connection.sendall(f"{head}\r\nHost: x\r\n".encode())
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("contexts", "x-tar"), ("artifacts", "x-tar"), ("builds", "json"), ("commits", "json")]
+)
+def test_body_that_stops_coming_is_given_up(hasty: HttpApi, path: str, kind: str) -> None:
+    with connected(hasty, f"POST /v1/{path} HTTP/1.1") as connection:
+        connection.sendall(f"Content-Type: application/{kind}\r\nContent-Length: 99\r\n\r\n{{".encode())
+        answer = b"".join(iter(lambda: connection.recv(10_000), b""))
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"body-timeout"' in answer
+
+
+def test_body_that_trickles_is_given_up(hasty: HttpApi) -> None:
+    with connected(hasty, "POST /v1/contexts HTTP/1.1") as connection:
+        connection.sendall(b"Content-Type: application/x-tar\r\nContent-Length: 99999\r\n\r\n")
+        ready: list[Any] = []
+        for _ in range(100):
+            connection.sendall(b"x")
+            ready, *_ = select.select([connection], [], [], 0.2)
+            if ready:
+                break
+
+        assert ready
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("path", ["commits", "builds", "pulls"])
+def test_json_that_is_too_large_is_not_read_whole(small: HttpApi, path: str) -> None:
+    answer = small.http.post(
+        f"/v1/{path}", content=b'"' + b"x" * 9 * 2**20, headers={"Content-Type": "application/json"}
+    )
+
+    assert refusal(answer) == (413, "body-too-large")
+
+
+def test_answers_tell_browsers_to_keep_out(api: HttpApi) -> None:
+    for path in ("/healthz", "/v1/jobs", "/v1/nowhere"):
+        headers = api.http.get(path, headers={"Origin": "https://elsewhere.example"}).headers
+
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert not {"server", "access-control-allow-origin"} & set(headers)
+
+
+@pytest.mark.parametrize(("given", "taken"), [("ab-1.2_C", True), ("", False), ("a b", False), ("x" * 65, False)])
+def test_request_id_is_taken_over_if_it_is_one(api: HttpApi, given: str, taken: bool) -> None:
+    answered = api.http.get("/healthz", headers={"X-Request-Id": given}).headers["x-request-id"]
+
+    assert (answered == given) is taken
+    assert len(answered) in (len(given), 32)
 
 
 def test_same_context_again_counts_once(stack: Stack, api: HttpApi) -> None:
