@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     fetch_allow: str = Field(
         "", description="addresses and networks that URLs may lead to although they are not public, comma separated"
     )
+    host_network: str = Field(
+        "",
+        description="projects whose RUN steps may use the network of the machine itself, comma separated; * for all",
+    )
     max_artifact_bytes: int = Field(100 * 2**30, description="bytes of one uploaded archive")
     max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
 
@@ -49,6 +53,10 @@ class Settings(BaseSettings):
     def _networks(cls, value: str) -> str:
         Egress(value)
         return value
+
+    def has_host_network(self, project: str) -> bool:
+        """Whether a project's RUN steps may use the network of the worker's machine."""
+        return bool({project, "*"} & {name.strip() for name in self.host_network.split(",")})
 
     @property
     def context_limits(self) -> Limits:

@@ -38,6 +38,7 @@ class Shared:
             "SHIPWAY_STORE_URL": f"file://{self.store.resolve()}",
             "SHIPWAY_SECRET_KEYS": self.secret_key,
             "SHIPWAY_FETCH_ALLOW": "127.0.0.0/8,::1",
+            "SHIPWAY_HOST_NETWORK": "*",
             **{f"SHIPWAY_{key.upper()}": str(value) for key, value in own.items()},
             **self.extra,
         }

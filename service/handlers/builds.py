@@ -15,7 +15,7 @@ from service.handlers.docker_query import build_fields, registry_logins
 from service.handlers.parameters import Builder, IdempotencyKey, OnProcess
 from service.logic.access import check_rights
 from service.hardening import MAX_JSON
-from service.logic.checks import check_push
+from service.logic.checks import check_alone
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept
 from service.openapi import BUILD_REQUEST
@@ -68,7 +68,7 @@ async def submit(
         fields = build_fields(request.query_params) | {"registries": registry_logins(x_registry_config)}
         # What is wrong is told before the upload, not after it.
         wanted = _validated(fields | {"context": "sha256:" + "0" * 64})
-        check_push(wanted.spec)
+        check_alone(process, caller.project, wanted.spec)
         check_rights(caller, wanted.spec)
         receipt = await ingest(process, caller, request.stream())
         wanted = _validated(fields | {"context": receipt.digest})

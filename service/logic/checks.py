@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from service.logic import fleet, limits
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound
@@ -30,13 +32,56 @@ async def checked(process: Process, caller: Caller, spec: Spec) -> Spec:
         NotFound: there is no such context, artifact, image or worker.
         InvalidRequest: it asks to push without a tag, or to run longer than a job may.
     """
-    check_push(spec)
-    check_supported(spec)
-    limits.check_timeout(process, spec)
+    check_alone(process, caller.project, spec)
     await _check_contexts(process, caller.project, spec)
     await _check_artifact(process, caller.project, spec)
     worker = await _worker(process, caller, spec)
     return spec if worker == spec.worker else spec.model_copy(update={"worker": worker})
+
+
+def check_alone(process: Process, project: str, spec: Spec) -> None:
+    """Check what can be told from a spec alone, before anything is uploaded for it.
+
+    Raises:
+        InvalidRequest: as the checks below.
+    """
+    check_push(spec)
+    check_supported(spec)
+    limits.check_timeout(process, spec)
+    if isinstance(spec, BuildSpec):
+        check_network(process, project, spec)
+
+
+def check_network(process: Process, project: str, spec: BuildSpec) -> None:
+    """Raise InvalidRequest when a build asks for a network, or a name in it, that its project may not have.
+
+    The host's own network (`host`, and `host-gateway` as an address) leads to what runs on the worker's machine.
+    """
+    host = process.settings.has_host_network(project)
+    allowed = {None, "default", "none"} | ({"host"} if host else set())
+    if spec.network not in allowed:
+        raise InvalidRequest(
+            f"RUN steps may use the network `default` or `none`, not {spec.network!r}; the operator can allow `host` "
+            "to a project by SHIPWAY_HOST_NETWORK",
+            slug="network-forbidden",
+            field="network",
+        )
+    for line in spec.extra_hosts:
+        _, _, address = line.replace("=", ":", 1).partition(":")
+        if not (_is_address(address.strip("[]")) or (host and address == "host-gateway")):
+            raise InvalidRequest(
+                f"{line[:100]!r}: an extra host is NAME:ADDRESS, with an address in numbers",
+                slug="extra-host-invalid",
+                field="extra_hosts",
+            )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_push(spec: Spec) -> None:

@@ -52,7 +52,7 @@ def limited(server: RedisServer, folder: Path, **limits: str) -> Iterator[HttpAp
 def small(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
     """A service whose projects may do little."""
     folder = tmp_path_factory.mktemp("small")
-    with limited(server, folder, max_queued="2", max_timeout="60", max_stored_bytes="200000") as api:
+    with limited(server, folder, max_queued="2", max_timeout="60", max_stored_bytes="200000", host_network="") as api:
         yield api
 
 
@@ -86,6 +86,41 @@ def test_repeated_request_is_answered_though_the_queue_is_full(small: HttpApi) -
 
 def test_time_beyond_the_limit_is_refused(small: HttpApi) -> None:
     assert refusal(small.ask(script("FROM base"), timeout=61)) == (422, "timeout-too-long")
+
+
+@pytest.mark.parametrize("network", ["host", "container:x", "bridge", "somebodys"])
+def test_network_that_the_project_has_not_is_refused_before_the_upload(small: HttpApi, network: str) -> None:
+    options = {"networkmode": network, "timeout": "60"}
+
+    answer = small.http.post("/v1/builds", params=options, content=b"no tar, but nobody looks at it", headers=TAR)
+
+    assert refusal(answer) == (422, "network-forbidden")
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("db:10.0.0.1", True),
+        ("db=10.0.0.1", True),
+        ("db:::1", True),
+        ("db=[::1]", True),
+        ("db:host-gateway", False),
+        ("db:elsewhere.example", False),
+    ],
+)
+def test_extra_host_is_a_name_and_an_address(small: HttpApi, line: str, taken: bool) -> None:
+    answer = small.ask(script("FROM base"), extra_hosts=[line], network="none", timeout=60)
+
+    if taken:
+        small.cancel(answer.json()["id"])
+    else:
+        assert refusal(answer) == (422, "extra-host-invalid")
+
+
+def test_hosts_network_is_there_for_projects_that_have_it(api: HttpApi) -> None:
+    api.succeed(
+        script("FROM base", f"RUN cat /proc/net/dev # {once()}"), network="host", extra_hosts=["here:host-gateway"]
+    )
 
 
 def test_bytes_beyond_the_limit_are_not_stored(small: HttpApi) -> None:
