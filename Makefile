@@ -46,6 +46,10 @@ test: setup engine28 tools ## run all tests on a real Redis, dockerd and registr
 		SHIPWAY_TEST_ENGINE=28 $(PYTEST) $(AT_ONCE) -m "not engine_independent" tests/integration; \
 	else echo "NOT run on Engine 28: it could not be fetched"; fi
 
+.PHONY: fuzz
+fuzz: setup ## 10,000 hostile inputs for each reader of what strangers send
+	@SHIPWAY_FUZZ_INPUTS=10000 $(PYTEST) --timeout 3600 tests/fuzz
+
 .PHONY: chaos
 chaos: setup ## faults on the real stack, one by one; ROUNDS=200 for random ones under load
 	@$(if $(ROUNDS),$(PYTHON) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)),$(PYTEST) tests/chaos)

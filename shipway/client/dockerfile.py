@@ -47,7 +47,7 @@ def instructions(text: str) -> list[Instruction]:
 def directives(text: str) -> dict[str, str]:
     """The parser directives (`syntax`, `escape`, `check`) at the very top, names in lower case."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         match = _DIRECTIVE.fullmatch(line.strip().removeprefix("\ufeff"))
         if match is None:
             break
@@ -78,7 +78,7 @@ def images(text: str, build_args: Mapping[str, str]) -> set[Reference]:
 
 class _Scanner:
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
+        self._lines = text.split("\n")  # as Docker does: no other character ends a line
         self._escape = directives(text).get("escape", "\\")
         self._at = 0
 

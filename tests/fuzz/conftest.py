@@ -1,0 +1,16 @@
+"""How many inputs: a few in `make test`; `make fuzz` says how many by SHIPWAY_FUZZ_INPUTS, for each of the tests."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("SHIPWAY_FUZZ_INPUTS", "100")),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("fuzz")
