@@ -49,7 +49,7 @@ CODES: dict[int | str, dict[str, Any]] = {
 
 
 def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries for the errors that a route may answer; those about tokens, 429 and 503 come with every one."""
+    """The OpenAPI entries for the errors that a route may answer; 401, 403, 429 and 503 come with every one."""
     return {code: CODES[code] for code in (*codes, 401, 403, 429, 503)}
 
 

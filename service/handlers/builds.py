@@ -13,8 +13,8 @@ from service.errors import documented, invalid
 from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
 from service.handlers.parameters import Builder, IdempotencyKey, OnProcess
-from service.logic.access import check_rights
 from service.hardening import MAX_JSON
+from service.logic.access import check_rights
 from service.logic.checks import check_alone
 from service.logic.contexts import ingest
 from service.logic.jobs import submit as accept

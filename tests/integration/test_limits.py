@@ -42,7 +42,7 @@ def limited(server: RedisServer, folder: Path, **limits: str) -> Iterator[HttpAp
     service = Service(Shared(server.url, folder / "store", "A" * 43 + "=", extra), folder)
     service.start()
     try:
-        with HttpApi(service.url) as api:
+        with HttpApi(service.url, service.token) as api:
             yield api
     finally:
         service.stop()
