@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from service.main import create_app
 from shipway.models.job import Job
@@ -26,6 +27,7 @@ UNKNOWN = {
     "image": "sha256:" + "0" * 64,
     "context": "sha256:" + "0" * 64,
     "artifact": "0" * 26,
+    "registry": "registry.example.com",
 }
 """What belongs to nobody, by what it would be."""
 
@@ -42,7 +44,7 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def owner(stack: Stack) -> Iterator[Owner]:
+def owner(stack: Stack, registry: Registry) -> Iterator[Owner]:
     word = once()
     with ExitStack() as exits:
         admin = exits.enter_context(HttpApi(stack.service.url, stack.token))
@@ -57,12 +59,17 @@ def owner(stack: Stack) -> Iterator[Owner]:
         assert saved.status_code == 202, saved.text
         archived = one.wait(saved.json()["id"])
         assert archived.result.artifact is not None, archived.error
+        login = {"username": "ada", "password": word}
+        kept = one.http.put(f"/v1/registries/{registry.address}", json=login)
+        assert kept.is_success, kept.text
         artifact = one.http.post("/v1/artifacts", content=tar_of({"a": word.encode()}), headers=TAR).json()["artifact"]
         own = {
             "job": archived.id,
             "image": str(job.result.image_id),
             "context": one.upload(files),
             "artifact": artifact,
+            "registry": registry.address,
+            "word": word,
         }
         yield Owner(one, two, job, own, word)
 
@@ -90,11 +97,13 @@ PATHS = {
     "GET /v1/images/{image}": "image",
     "GET /v1/images/{image}/history": "image",
     "DELETE /v1/images/{image}": "image",
+    "DELETE /v1/registries/{registry}": "registry",
 }
-LISTS = {"GET /v1/jobs", "GET /v1/images"}
+LISTS = {"GET /v1/jobs": "word", "GET /v1/images": "word", "GET /v1/registries": "registry"}
+"""What each list holds of its owner."""
 OWNED_BY_NOBODY = {
     *("POST /v1/contexts", "POST /v1/artifacts"),  # what is sent belongs to whoever sends it
-    "POST /v1/pulls",  # asks a registry, by the logins that came with it
+    *("POST /v1/pulls", "PUT /v1/registries/{registry}"),  # asks a registry, by the logins that came with it
     *("GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/workers", "GET /v1/tokens/self"),
 }
 
@@ -125,7 +134,7 @@ def _filled(body: Any, value: str) -> Any:
 
 
 def test_every_route_is_tried() -> None:
-    tried = {name.partition(" (")[0] for name in BODIES} | set(PATHS) | LISTS | OWNED_BY_NOBODY
+    tried = {name.partition(" (")[0] for name in BODIES} | set(PATHS) | set(LISTS) | OWNED_BY_NOBODY
 
     assert tried == {name for name, operation in _operations().items() if not _for_admins(operation)}
 
@@ -150,10 +159,10 @@ def test_its_owner_has_it(owner: Owner, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LISTS))
 def test_lists_hold_what_is_ones_own(owner: Owner, name: str) -> None:
-    path = name.split()[1]
+    path, own = name.split()[1], owner.own[LISTS[name]]
 
-    assert owner.word in owner.api.http.get(path).text
-    assert owner.word not in owner.neighbour.http.get(path).text
+    assert own in owner.api.http.get(path).text
+    assert own not in owner.neighbour.http.get(path).text
     assert (
         owner.neighbour.http.get(path, params={"before": owner.job.id}).json()
         == owner.neighbour.http.get(path, params={"before": UNKNOWN["job"]}).json()

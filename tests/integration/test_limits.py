@@ -140,7 +140,8 @@ def connected(api: HttpApi, head: str) -> Iterator[socket.socket]:
     """A connection on which a request has begun."""
     url = httpx.URL(api.url)
     with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
-        connection.sendall(f"{head}\r\nHost: x\r\n".encode())
+        token = api.http.headers["Authorization"]
+        connection.sendall(f"{head}\r\nHost: x\r\nAuthorization: {token}\r\n".encode())
         yield connection
 
 

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,14 +76,8 @@ def fail(service: StandIn) -> None:
     service.script(StateChanged(state="failed", error=error))
 
 
-def test_help_needs_no_service_and_comes_at_once(shipway: Shipway) -> None:
-    times = []
-    for _ in range(3):
-        begun = time.monotonic()
-        assert "build" in shipway("--help").stdout
-        times.append(time.monotonic() - begun)
-
-    assert min(times) < 0.4
+def test_help_needs_no_service(shipway: Shipway) -> None:
+    assert "build" in shipway("--help").stdout
 
 
 def test_help_loads_none_of_the_heavy_libraries(environment: dict[str, str]) -> None:

@@ -13,11 +13,14 @@ from shipway.exceptions import (
     ClientError,
     Conflict,
     ContextError,
+    Forbidden,
     InvalidRequest,
     NotFound,
     RequestError,
     ShipwayError,
     TooLarge,
+    TooMany,
+    Unauthorized,
     Unavailable,
 )
 from shipway.models.request import BuildRequest
@@ -36,7 +39,9 @@ REQUEST = BuildRequest(context=DIGEST, tags=("a/b:1",))
         (413, TooLarge),
         (422, InvalidRequest),
         (400, RequestError),
-        (403, RequestError),
+        (401, Unauthorized),
+        (403, Forbidden),
+        (429, TooMany),
         (500, ShipwayError),
     ],
 )
