@@ -1,4 +1,4 @@
-"""What a job works with: connections made inside its own event loop, closed with it."""
+"""What jobs work with: connections that belong to one event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workers.settings import WorkerSettings
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Connections and stores of one job."""
+    """Connections and stores for one job after the other."""
 
     settings: WorkerSettings
     jobs: JobStore
@@ -37,7 +37,7 @@ class Parts:
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: WorkerSettings) -> AsyncIterator[Parts]:
-        """Open the parts for one job."""
+        """Open the parts on the running event loop."""
         redis = connect(settings.redis_url)
         try:
             async with Engine(settings.docker_host) as engine:

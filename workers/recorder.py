@@ -14,7 +14,7 @@ from workers.masking import Mask
 from workers.patience import patiently
 
 FLUSH = 0.05
-"""Seconds that an event may wait for others to travel with."""
+"""Seconds between two writes: an event that comes sooner after the last one waits for others to travel with."""
 BATCH = 500
 """Events that travel at once."""
 BUFFER = 20_000
@@ -42,6 +42,7 @@ class Recorder:
         self._lock = asyncio.Lock()
         self._last_event = time.monotonic()
         self._writing = False
+        self._come = asyncio.Event()
         self._last_words = ""
         self._mask = Mask()
 
@@ -105,16 +106,19 @@ class Recorder:
                 self._hold(StepChanged(step=step.model_copy(update={"status": status, "completed": at})))
 
     async def run(self) -> None:
-        """Write held events every few hundredths of a second, for as long as the attempt runs."""
+        """Write events as they come, those that come close together as one, for as long as the attempt runs."""
         while True:
-            await asyncio.sleep(FLUSH)
+            await self._come.wait()
+            self._come.clear()
             await self.flush()
+            await asyncio.sleep(FLUSH)
 
     def _hold(self, body: EventBody) -> None:
         if isinstance(body, StepChanged):
             self._steps[body.step.number] = body.step
             self._fields |= record_fields(steps=self.steps)
         self._held.append(body)
+        self._come.set()
 
     async def _flush(self) -> None:
         async with self._lock:

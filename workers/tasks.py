@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import cache
 
 from shipway.queue import TASK
 from workers.app import app
-from workers.parts import Parts
-from workers.runner import run
 from workers.settings import worker_settings
+from workers.slot import Slot
 
 
 @app.task(name=TASK)
@@ -17,9 +16,9 @@ def run_job(job_id: str, **_: object) -> None:
 
     The task's name is the version of the message; what a newer sender adds by name is passed over.
     """
-    asyncio.run(_run(job_id))
+    _slot().run(job_id)
 
 
-async def _run(job_id: str) -> None:
-    async with Parts.opened(worker_settings()) as parts:
-        await run(parts, job_id)
+@cache
+def _slot() -> Slot:
+    return Slot(worker_settings())

@@ -79,11 +79,12 @@ class DaemonApi:
         query: Pairs = (),
         headers: Mapping[str, str] | None = None,
         body: bytes | AsyncIterable[bytes] | None = None,
+        versioned: bool = True,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request; the answer's body may be read inside the `with`, whose end closes it."""
         try:
             async with self.docker._query(  # noqa: SLF001 - see the module's docstring
-                _target(path, query), method, headers=headers, data=body
+                _target(path, query), method, headers=headers, data=body, versioned_api=versioned
             ) as response:
                 self._open.add(response)
                 try:
@@ -109,15 +110,16 @@ class DaemonApi:
         limit: float = QUICK,
     ) -> Any:
         """Return the answer's JSON, or None if it has no body; `limit` is in seconds."""
-        try:
-            async with (
-                asyncio.timeout(limit),
-                self.request(method, path, query=query, headers=headers, body=body) as response,
-            ):
-                return await response.json(content_type=None) if await response.read() else None
-        except TimeoutError as error:
-            message = f"the Docker daemon at {self.host} did not answer within {limit:g} s"
-            raise BuildSystemError(message, slug="daemon-unreachable") from error
+        async with (
+            self._within(limit),
+            self.request(method, path, query=query, headers=headers, body=body) as response,
+        ):
+            return await response.json(content_type=None) if await response.read() else None
+
+    async def ping(self) -> None:
+        """Return if the daemon answers, which tells the API version that it speaks by now."""
+        async with self._within(QUICK), self.request("GET", "_ping", versioned=False) as response:
+            self.docker.api_version = f"v{response.headers['API-Version']}"
 
     async def upgrade(self, path: str, headers: Pairs) -> aiohttp.ClientResponse:
         """Turn a connection over to another protocol; closing the response closes the connection.
@@ -135,6 +137,15 @@ class DaemonApi:
         text = await response.text()
         response.close()
         raise DockerError(response.status, text)
+
+    @asynccontextmanager
+    async def _within(self, limit: float) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(limit):
+                yield
+        except TimeoutError as error:
+            message = f"the Docker daemon at {self.host} did not answer within {limit:g} s"
+            raise BuildSystemError(message, slug="daemon-unreachable") from error
 
 
 def lost(cause: object) -> BuildSystemError:

@@ -59,8 +59,11 @@ class Engine:
         await self._api.__aexit__(kind, error, trace)
 
     async def ping(self) -> None:
-        """Return if the daemon answers."""
-        await self._ask("version")
+        """Return if the daemon answers; it may be another version by now than the one before."""
+        try:
+            await self._api.ping()
+        except DockerError as error:
+            raise failures.of_answer(error) from error
 
     async def describe(self) -> DaemonDescription:
         """Ask the daemon about itself."""
