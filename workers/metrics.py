@@ -29,6 +29,9 @@ STEPS = Counter("shipway_steps_total", "How many steps of users' Dockerfiles end
 HIT_RATIO = Histogram(
     "shipway_cache_hit_ratio", "Which part of a build's steps was cached", ["builder"], buckets=_RATIO_BUCKETS
 )
+ANSWERS = Counter(
+    "shipway_instant_answers_total", "How many builds were answered by an earlier result, for nothing had changed"
+)
 PUSH_SECONDS = Histogram("shipway_push_seconds", "How long a push of one reference took, in seconds", ["outcome"])
 PUSH_BYTES = Counter("shipway_push_bytes_total", "How many bytes of layers were sent to registries")
 RETRIES = Counter("shipway_retries_total", "How many attempts were followed by another, by slug", ["slug"])

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from shipway.egress import Egress
+from shipway.storage.answers import AnswerStore
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
@@ -26,6 +27,7 @@ class Parts:
     settings: WorkerSettings
     jobs: JobStore
     events: EventLog
+    answers: AnswerStore
     blobs: BlobStore
     content: Content
     egress: Egress
@@ -48,6 +50,7 @@ class Parts:
                     settings=settings,
                     jobs=JobStore(redis, settings),
                     events=EventLog(redis, blobs),
+                    answers=AnswerStore(redis, settings.retention),
                     blobs=blobs,
                     content=Content(blobs, settings.worker_cache, egress, settings.context_limits),
                     egress=egress,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shipway.cli.text import one_line, seconds, size
 from shipway.cli.trace import StepTrace, Trace, transfer_name
-from shipway.models.event import Event, Pushed, StateChanged, StepChanged, StepStatus, Warned
+from shipway.models.event import Answered, Event, Pushed, StateChanged, StepChanged, StepStatus, Warned
 from shipway.models.event import Progress as Transfer
 from shipway.models.job import Job, JobState
 
@@ -95,6 +95,8 @@ class LiveDisplay:
         elif isinstance(body, Pushed):
             self._pushes.clear()
             self._above(Text(f"pushed {one_line(body.reference)} {body.digest}", style="green"))
+        elif isinstance(body, Answered):
+            self._above(Text(f"nothing has changed since job {one_line(body.job)}: this is its result", style="cyan"))
 
     def moving(self, height: int) -> Iterator[RenderableType]:
         """What goes on now, in at most about so many lines."""

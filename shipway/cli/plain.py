@@ -6,7 +6,7 @@ from typing import TextIO
 
 from shipway.cli.text import one_line, safe, seconds, size
 from shipway.cli.trace import LogLine, Trace, transfer_name
-from shipway.models.event import Event, Progress, Pushed, StateChanged, StepChanged, StepStatus, Warned
+from shipway.models.event import Answered, Event, Progress, Pushed, StateChanged, StepChanged, StepStatus, Warned
 from shipway.models.job import Job, JobState
 
 
@@ -60,6 +60,8 @@ class PlainDisplay:
             self._line(body.step, f"WARN: {one_line(body.message)}")
         elif isinstance(body, Pushed):
             self.notice(f"pushed {one_line(body.reference)} {body.digest}")
+        elif isinstance(body, Answered):
+            self.notice(f"nothing has changed since job {one_line(body.job)}: this is its result")
 
     def _state(self, body: StateChanged, attempt: int) -> None:
         if body.state == JobState.RUNNING:

@@ -101,7 +101,16 @@ class Pushed(Body):
     digest: str
 
 
-EventBody = Annotated[StateChanged | StepChanged | LogChunk | Progress | Warned | Pushed, Field(discriminator="type")]
+class Answered(Body):
+    """Nothing was built: nothing had changed since an earlier job, whose result this is."""
+
+    type: Literal["answered"] = "answered"
+    job: str
+
+
+EventBody = Annotated[
+    StateChanged | StepChanged | LogChunk | Progress | Warned | Pushed | Answered, Field(discriminator="type")
+]
 _KNOWN = frozenset(kind.model_fields["type"].default for kind in get_args(get_args(EventBody)[0]))
 
 

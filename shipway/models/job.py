@@ -76,7 +76,10 @@ class Result(BaseModel):
     image: ImageDescription | None = Field(None, description="what an inspect job found")
     artifact: Artifact | None = Field(None, description="what a save or export job made")
     bytes_freed: int | None = Field(None, description="what a prune job freed")
-    bases: dict[str, str] = Field({}, description="base images and the digests they resolved to")
+    bases: dict[str, str] = Field(
+        {}, description="base images and what they were: digests in registries, or ids of the daemon's own images"
+    )
+    answered_from: str | None = Field(None, description="earlier job whose result this is, for nothing had changed")
     context_sent: int = Field(0, description="bytes of context the builder asked for")
     context_spared: int = Field(0, description="bytes of context it did not need")
 

@@ -24,6 +24,7 @@
 | `shipway:images:{project}` | sorted set | ids of images that a project made or brought, by when (s) | persistent |
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
+| `shipway:answer:{project}:{question}` | string | the newest job that answered a build | retention |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
 | `shipway:tokens` | sorted set | ids of tokens by when they were last used (s) | persistent |
@@ -115,3 +116,7 @@ def stored(project: str) -> str:
 
 def pace(project: str) -> str:
     return f"{PROJECT}{project}:pace"
+
+
+def answer(project: str, question: str) -> str:
+    return f"shipway:answer:{project}:{question}"

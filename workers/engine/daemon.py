@@ -20,7 +20,7 @@ from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
 from workers.engine.images import Images
 from workers.engine.logins import auth_body
-from workers.engine.push import push
+from workers.engine.push import push, registered
 
 _BUILDKIT_SINCE = (1, 39)
 """API of Engine 18.09, the first with BuildKit inside."""
@@ -29,6 +29,8 @@ REGISTRY = 15.0
 """Seconds that a registry may take to say whether it takes a login."""
 _KILLED = 137
 """Exit code of a step that was killed: by its own memory limit, or by a daemon that is shutting down."""
+LOOKING_UP = 10.0
+"""Seconds that a registry may take to say which digest it has of an image."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "armv6l": "arm/v6", "i686": "386"}
 
 
@@ -46,6 +48,7 @@ class Engine:
     def __init__(self, host: str | None = None) -> None:
         """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket."""
         self._api = DaemonApi(host)
+        self._platform: str | None = None
         self.images = Images(self._api)
         self.containers = Containers(self._api)
 
@@ -81,6 +84,13 @@ class Engine:
             data_root=str(info["DockerRootDir"]),
             has_buildkit=has_buildkit,
         )
+
+    async def platform(self) -> str:
+        """Tell which platform it builds for by default, like `linux/amd64`; asked once, for it never changes."""
+        if self._platform is None:
+            version = await self._ask("version")
+            self._platform = f"{version['Os']}/{version['Arch']}"
+        return self._platform
 
     async def build(
         self,
@@ -135,6 +145,14 @@ class Engine:
             await self._api.json("POST", "auth", body=auth_body(registry, login), headers=JSON, limit=REGISTRY)
         except DockerError as error:
             raise refusals.of_login(error.message, registry) from error
+
+    async def registered(self, reference: str, login: RegistryLogin | None) -> str:
+        """Ask a registry for the digest of what it has under a name.
+
+        Raises:
+            JobError: it has nothing, refuses this login, or does not answer within some seconds.
+        """
+        return await registered(self._api, names.reference(reference), login, limit=LOOKING_UP)
 
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
         """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""

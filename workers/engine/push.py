@@ -34,16 +34,31 @@ async def push(api: DaemonApi, reference: Reference, login: RegistryLogin | None
     """
     if reference.tag is None:
         raise BuildUserError(f"{reference} has no tag to push", slug="invalid-reference")
-    headers = auth_header(reference.domain, login)
     try:
-        digest = await _send(api, reference, headers, sink)
-        confirmed = await _registered(api, reference, headers)
+        digest = await _send(api, reference, auth_header(reference.domain, login), sink)
     except DockerError as error:
         raise failures.of_push(error.message, str(reference)) from error
+    confirmed = await registered(api, reference, login)
     if confirmed != digest:
         message = f"pushed {reference} as {digest}, but its registry has {confirmed} under that name"
         raise BuildSystemError(message, slug="digest-mismatch")
     return digest
+
+
+async def registered(
+    api: DaemonApi, reference: Reference, login: RegistryLogin | None, limit: float = VERIFYING
+) -> str:
+    """Ask a registry for the digest of what it has under a name; `limit` is in seconds.
+
+    Raises:
+        JobError: it has nothing, refuses this login, or does not answer.
+    """
+    path, headers = f"distribution/{reference}/json", auth_header(reference.domain, login)
+    try:
+        answer = await api.json("GET", path, headers=headers, limit=limit)
+    except DockerError as error:
+        raise failures.of_push(error.message, str(reference)) from error
+    return str(answer["Descriptor"]["digest"])
 
 
 async def _send(api: DaemonApi, reference: Reference, headers: dict[str, str], sink: Sink) -> str:
@@ -72,9 +87,3 @@ def _report(message: Message) -> Progress | None:
     current, total = int(detail.get("current") or 0), detail.get("total")
     # A layer that compresses badly passes its own total, which the daemon computed before.
     return Progress(id=str(layer), action=str(status), current=current, total=max(total, current) if total else None)
-
-
-async def _registered(api: DaemonApi, reference: Reference, headers: dict[str, str]) -> str:
-    path = f"distribution/{reference.name}:{reference.tag}/json"
-    answer = await api.json("GET", path, headers=headers, limit=VERIFYING)
-    return str(answer["Descriptor"]["digest"])

@@ -7,13 +7,14 @@ import time
 
 from shipway.context.source import ContextSource
 from shipway.exceptions import JobError
-from shipway.models.event import Warned
+from shipway.models.event import Answered, Pushed, StepChanged, StepStatus, Warned
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
 from workers.work.base import Work
+from workers.work.instant import Instant
 
 
 class Building(Work[BuildSpec]):
@@ -21,11 +22,38 @@ class Building(Work[BuildSpec]):
 
     async def run(self) -> None:
         credentials = await self.credentials()
-        image = await self._built_before() or await self._build(credentials)
-        await self.tag(image, self.spec.tags)
+        instant = Instant(self.parts, self.job, self.spec, credentials)
+        if not await self._answered(instant):
+            image = await self._built_before() or await self._build(instant, credentials)
+            await self.tag(image, self.spec.tags)
         if self.spec.push:
             await self.push(self.spec.tags, credentials)
         await self.note()
+        if self.result.answered_from is None:
+            await instant.remember(self.recorder.steps, self.result.bases)
+
+    async def _answered(self, instant: Instant) -> bool:
+        """Take over the result of an earlier job if this build would come to the same."""
+        answer = None if self.result.image_id else await instant.answer()
+        if answer is None:
+            return False
+        earlier = answer.job
+        await self.recorder(Answered(job=earlier.id))
+        for step in earlier.steps:
+            repeated = step.model_copy(update={"status": StepStatus.CACHED, "started": None, "completed": None})
+            await self.recorder(StepChanged(step=repeated))
+        for done in answer.pushed:
+            await self.recorder(Pushed(reference=done.reference, digest=done.digest or ""))
+        await self.note(
+            image_id=earlier.result.image_id,
+            built_on=self.parts.settings.worker_name if answer.here else None,
+            pushed=answer.pushed,
+            bases=earlier.result.bases,
+            answered_from=earlier.id,
+        )
+        metrics.ANSWERS.inc()
+        self._count_steps()
+        return True
 
     async def _built_before(self) -> str | None:
         """The image that an earlier attempt built on this very daemon: only its push is left to do."""
@@ -34,7 +62,8 @@ class Building(Work[BuildSpec]):
             return None
         return image if await self.parts.engine.images.exists(image) else None
 
-    async def _build(self, credentials: Credentials) -> str:
+    async def _build(self, instant: Instant, credentials: Credentials) -> str:
+        await instant.forget()
         try:
             async with self.phase("fetch"):
                 sources = await self._sources()
@@ -47,7 +76,8 @@ class Building(Work[BuildSpec]):
         await self.note(
             image_id=outcome.image_id,
             built_on=self.parts.settings.worker_name,
-            bases=outcome.bases,
+            bases=await instant.bases(outcome),
+            answered_from=None,
             context_sent=outcome.context_sent,
             context_spared=outcome.context_spared,
         )

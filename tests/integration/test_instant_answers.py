@@ -1,0 +1,176 @@
+"""A build in which nothing has changed ends with the result it had the last time, and only then."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from deploy.local.dockerd import Dockerd
+from deploy.local.registry import Registry
+from shipway.models.event import Answered, StepStatus
+from shipway.models.job import Job
+from tests.integration.contexts import once, script
+from tests.integration.fleet import image_id, output_of
+from tests.integration.http_api import HttpApi, user_steps
+
+
+@pytest.fixture
+def word() -> str:
+    """Makes names and contents of one test its own."""
+    return once()
+
+
+def answered(job: Job) -> str | None:
+    return job.result.answered_from
+
+
+def test_same_build_again_has_the_result_of_the_first(api: HttpApi, dockerd: Dockerd, word: str) -> None:
+    files = {**script("FROM base", "COPY a /a", "RUN cat /a > /b"), "a": word.encode()}
+    first = api.succeed(files)
+
+    again = api.succeed(files, tags=[f"again-{word}"])
+
+    assert answered(first) is None
+    assert answered(again) == first.id
+    assert again.result.image_id == first.result.image_id == image_id(dockerd, f"again-{word}")
+    assert [s.name for s in user_steps(again)] == [s.name for s in user_steps(first)]
+    assert {s.status for s in again.steps} == {StepStatus.CACHED}
+    assert again.cache_hit_ratio == 1
+    assert [e.body.job for e in api.events(again.id) if isinstance(e.body, Answered)] == [first.id]
+
+
+@pytest.mark.parametrize(
+    "other", [{"build_args": {"A": "1"}}, {"target": "early"}, {"labels": {"a": "b"}}, {"network": "host"}]
+)
+def test_another_request_is_another_build(api: HttpApi, word: str, other: dict[str, object]) -> None:
+    files = script("FROM base AS early", f"RUN echo {word}", "FROM early", "ARG A")
+    api.succeed(files)
+
+    assert answered(api.succeed(files, **other)) is None
+
+
+def test_changed_file_is_another_build(api: HttpApi, word: str) -> None:
+    files = {**script("FROM base", "COPY a /a"), "a": word.encode()}
+    api.succeed(files)
+
+    assert answered(api.succeed({**files, "a": b"other " + word.encode()})) is None
+
+
+def test_changed_base_of_the_daemon_is_built_upon(api: HttpApi, dockerd: Dockerd, word: str) -> None:
+    api.succeed(script("FROM base", f"RUN echo old > /which # {word}"), tags=[f"base-{word}"])
+    files = script(f"FROM base-{word}", "RUN cp /which /copy")
+    first = api.succeed(files)
+    assert answered(api.succeed(files)) == first.id
+    api.succeed(script("FROM base", f"RUN echo new > /which # {word}"), tags=[f"base-{word}"])
+
+    job = api.succeed(files, tags=[f"top-{word}"])
+
+    assert answered(job) is None
+    assert output_of(dockerd, f"top-{word}", "cat", "/copy") == "new\n"
+
+
+def test_changed_base_in_its_registry_is_built_upon(
+    api: HttpApi, dockerd: Dockerd, registry: Registry, word: str
+) -> None:
+    name = f"{registry.address}/base-{word}"
+
+    def push_base(content: str) -> None:
+        api.succeed(script("FROM base", f"RUN echo {content} > /which # {word}"), tags=[name], push=True)
+        dockerd.docker("image", "rm", f"{name}:latest")
+
+    push_base("old")
+    files = script(f"FROM {name}", "RUN cp /which /copy")
+    first = api.succeed(files)
+    assert answered(api.succeed(files)) == first.id
+    push_base("new")
+
+    job = api.succeed(files, tags=[f"top-{word}"])
+
+    assert answered(job) is None
+    assert output_of(dockerd, f"top-{word}", "cat", "/copy") == "new\n"
+
+
+def test_base_that_the_daemon_has_got_itself_comes_before_the_registry(
+    api: HttpApi, dockerd: Dockerd, registry: Registry, word: str
+) -> None:
+    name = f"{registry.address}/base-{word}"
+    api.succeed(script("FROM base", f"RUN echo registry > /which # {word}"), tags=[name], push=True)
+    dockerd.docker("image", "rm", f"{name}:latest")
+    files = script(f"FROM {name}", "RUN cp /which /copy")
+    api.succeed(files)
+    api.succeed(script("FROM base", f"RUN echo daemon > /which # {word}"), tags=[name])
+
+    job = api.succeed(files, tags=[f"top-{word}"])
+
+    assert answered(job) is None
+    assert output_of(dockerd, f"top-{word}", "cat", "/copy") == "daemon\n"
+
+
+def test_no_cache_builds_anew_and_is_the_answer_from_then_on(api: HttpApi, word: str) -> None:
+    files = script("FROM base", f"RUN date +%s%N > /time # {word}; sleep 1.1")
+    first = api.succeed(files)
+
+    anew = api.succeed(files, no_cache=True)
+    again = api.succeed(files)
+
+    assert answered(anew) is None
+    assert anew.result.image_id != first.result.image_id
+    assert (answered(again), again.result.image_id) == (anew.id, anew.result.image_id)
+
+
+def test_pushed_image_is_looked_up_not_pushed_again(api: HttpApi, registry: Registry, word: str) -> None:
+    files, name = script("FROM base", f"RUN echo {word} > /a"), f"{registry.address}/app-{word}:1"
+    first = api.succeed(files, tags=[name], push=True)
+
+    again = api.succeed(files, tags=[name], push=True)
+
+    assert answered(again) == first.id
+    assert again.result.pushed == first.result.pushed
+    assert again.timings.phases["push"] < first.timings.phases["push"]
+
+
+def test_name_that_was_pushed_over_is_pushed_again(api: HttpApi, registry: Registry, word: str) -> None:
+    files, name = script("FROM base", f"RUN echo {word} > /a"), f"{registry.address}/app-{word}:1"
+    first = api.succeed(files, tags=[name], push=True)
+    other = api.succeed(script("FROM base", f"RUN echo other {word}"), tags=[name], push=True)
+
+    again = api.succeed(files, tags=[name, f"{name}-new"], push=True)
+
+    assert answered(again) == first.id
+    assert [one.digest for one in again.result.pushed] == [first.result.pushed[0].digest] * 2
+    assert other.result.pushed[0].digest != first.result.pushed[0].digest
+    assert api.succeed(files, tags=[name], push=True).result.pushed[0].digest == first.result.pushed[0].digest
+
+
+def test_image_that_is_gone_is_built_again(api: HttpApi, dockerd: Dockerd, word: str) -> None:
+    files = script("FROM base", f"RUN echo {word} > /a")
+    first = api.succeed(files, tags=[f"gone-{word}"])
+    removed = dockerd.docker("image", "rm", "--force", str(first.result.image_id))
+    assert removed.returncode == 0, removed.stderr
+
+    job = api.succeed(files, tags=[f"gone-{word}"])
+
+    assert answered(job) is None
+    assert output_of(dockerd, f"gone-{word}", "cat", "/a") == f"{word}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "options"),
+    [
+        (("FROM base", "RUN echo {word}"), {"builder": "classic"}),
+        (("FROM base", "ADD a /a", "RUN echo {word}"), {}),
+        (
+            ("FROM base", "RUN --mount=type=secret,id=s echo {word}"),
+            {"secrets": {"s": base64.b64encode(b"x").decode()}},
+        ),
+    ],
+    ids=["classic builder", "ADD", "secret"],
+)
+def test_what_can_not_be_told_is_built(
+    api: HttpApi, word: str, lines: tuple[str, ...], options: dict[str, object]
+) -> None:
+    files = {**script(*(line.format(word=word) for line in lines)), "a": b"a"}
+    api.succeed(files, **options)
+
+    assert answered(api.succeed(files, **options)) is None

@@ -1,0 +1,176 @@
+"""Instant answers: a build in which nothing has changed ends with the result it had the last time.
+
+What counts as nothing changed, and what is never answered so, is in `docs/decisions/0007-instant-answers.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shipway.exceptions import JobError
+from shipway.models.event import Step
+from shipway.models.job import Job, JobState, PushedReference
+from shipway.models.reference import Reference
+from shipway.models.spec import Builder, BuildSpec, Credentials
+from workers.engine import BuildOutcome
+from workers.parts import Parts
+from workers.patience import patiently
+
+_NOT_ASKED = {"worker", "timeout", "priority", "tags", "push", "no_cache", "pull"}
+"""Fields of a spec that do not decide what the image is."""
+_METADATA = re.compile(r"\[internal\] load metadata for (\S+)")
+"""How BuildKit tells which image it looks up for a FROM, a COPY --from or a mount."""
+_REPEATABLE = re.compile(
+    r"\[internal\] (load (build definition|remote build context|build context|\.dockerignore|metadata for)"
+    r"|preparing inline document)"
+    r"|(importing cache manifest from|exporting (to image|cache|layers)|preparing layers for inline cache)"
+    r"|\[[^\]]*\d+/\d+\] (FROM|RUN|COPY|WORKDIR) "
+    r"|\[auth\] "
+)
+"""The beginnings of steps that depend on nothing but the spec, the context and the base images. ADD may fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of an earlier job.
+
+    Attributes:
+        job: which made it.
+        here: whether this worker's daemon has its image. If not, its registry has it under every name asked for.
+        pushed: what the registries were seen to have just now.
+    """
+
+    job: Job
+    here: bool
+    pushed: tuple[PushedReference, ...]
+
+
+class Instant:
+    """Looks for an answer to one build before it runs, and keeps its own for the next one."""
+
+    def __init__(self, parts: Parts, job: Job, spec: BuildSpec, credentials: Credentials) -> None:
+        self._parts = parts
+        self._job = job
+        self._spec = spec
+        self._logins = credentials.registries
+        self._before: Mapping[str, str] = {}
+
+    async def answer(self) -> Answer | None:
+        """Find the result that this build would come to, or None when anything may be different now.
+
+        An image that is here has its names when this returns.
+        """
+        if not self._answerable:
+            return None
+        try:
+            self._before = await self._local()
+            earlier = None if self._spec.no_cache or self._spec.pull else await self._earlier()
+            if earlier is None or not await self._same_bases(earlier):
+                return None
+            here, pushed = await self._named(earlier.result.image_id or ""), await self._still_pushed(earlier)
+        except JobError:  # whatever it is, the build itself meets it again and tells of it
+            return None
+        return Answer(earlier, here, pushed) if here or self._needs_no_daemon(pushed) else None
+
+    async def forget(self) -> None:
+        """Let no earlier job answer this build any more: it is about to be built anew."""
+        if self._answerable:
+            question = await self._question()
+            await patiently(lambda: self._parts.answers.forget(self._job.project, question))
+
+    async def bases(self, outcome: BuildOutcome) -> dict[str, str]:
+        """The base images and what they were: digests in registries, ids of images that the daemon had itself.
+
+        An id counts only if the daemon had it under this name before the build and after it.
+        """
+        after = await self._local() if self._before else {}
+        local = {
+            tag: after[tag]
+            for tag in _looked_up(outcome.steps) - _by_tag(outcome.bases).keys()
+            if tag in after and after[tag] == self._before.get(tag)
+        }
+        return outcome.bases | local
+
+    async def remember(self, steps: Iterable[Step], bases: Mapping[str, str]) -> None:
+        """Let the same build be answered by this job from now on, if it can be repeated at all."""
+        steps = tuple(steps)
+        repeatable = steps and all(_REPEATABLE.match(step.name) for step in steps)
+        if self._answerable and repeatable and _looked_up(steps) <= _by_tag(bases).keys() and not _mixed(steps):
+            question = await self._question()
+            await patiently(lambda: self._parts.answers.remember(self._job.project, question, self._job.id))
+
+    @property
+    def _answerable(self) -> bool:
+        """Whether everything that decides the image is in the spec, the context and the trace of the builder."""
+        spec = self._spec
+        return spec.builder is Builder.BUILDKIT and spec.remote is None and not spec.secrets
+
+    async def _question(self) -> str:
+        asked = self._spec.model_dump_json(exclude=_NOT_ASKED)
+        return hashlib.sha256(f"{await self._parts.engine.platform()}\0{asked}".encode()).hexdigest()
+
+    async def _earlier(self) -> Job | None:
+        question = await self._question()
+        job_id = await patiently(lambda: self._parts.answers.recall(self._job.project, question))
+        job = await patiently(lambda: self._parts.jobs.get(job_id)) if job_id else None
+        return job if job is not None and job.state is JobState.SUCCEEDED and job.result.image_id else None
+
+    async def _same_bases(self, earlier: Job) -> bool:
+        was, tags = _by_tag(earlier.result.bases), sorted(_looked_up(earlier.steps))
+        now = await asyncio.gather(*(self._base(tag) for tag in tags))
+        return all(was.get(tag) == what for tag, what in zip(tags, now, strict=True))
+
+    async def _base(self, tag: str) -> str:
+        """What a FROM of this name gets now: the daemon's own image first, as BuildKit does it."""
+        return self._before.get(tag) or await self._registered(tag)
+
+    async def _named(self, image: str) -> bool:
+        """Give the image its names; False when the daemon doesn't have it any more."""
+        images = self._parts.engine.images
+        if not await images.exists(image):
+            return False
+        for tag in self._spec.tags:
+            await images.tag(image, tag)
+        return True
+
+    def _needs_no_daemon(self, pushed: Iterable[PushedReference]) -> bool:
+        """Whether all that is asked for is in registries already."""
+        spec = self._spec
+        return spec.push and spec.worker is None and {done.reference for done in pushed} == set(spec.tags)
+
+    async def _still_pushed(self, earlier: Job) -> tuple[PushedReference, ...]:
+        if not self._spec.push:
+            return ()
+        done = [one for one in earlier.result.pushed if one.digest and one.reference in self._spec.tags]
+        now = await asyncio.gather(*(self._registered(one.reference) for one in done), return_exceptions=True)
+        return tuple(one for one, digest in zip(done, now, strict=True) if one.digest == digest)
+
+    async def _registered(self, name: str) -> str:
+        return await self._parts.engine.registered(name, self._logins.get(Reference.parse(name).domain))
+
+    async def _local(self) -> dict[str, str]:
+        return {tag: image.id for image in await self._parts.engine.images.list() for tag in image.tags}
+
+
+def _looked_up(steps: Iterable[Step]) -> set[str]:
+    """The images that a build looked up by tag. One that is named by its digest never changes."""
+    return {str(reference) for reference in _references(steps) if reference.digest is None}
+
+
+def _mixed(steps: Iterable[Step]) -> bool:
+    """Whether a repository is named with a digest and without: its steps don't tell which was which."""
+    references = _references(steps)
+    return bool({r.name for r in references if r.digest} & {r.name for r in references if not r.digest})
+
+
+def _references(steps: Iterable[Step]) -> list[Reference]:
+    return [Reference.parse(match[1]) for step in steps if (match := _METADATA.match(step.name))]
+
+
+def _by_tag(bases: Mapping[str, str]) -> dict[str, str]:
+    """What is known of each base by its tag, however the builder wrote its name."""
+    return {str(Reference.parse(name)): what for name, what in bases.items()}
