@@ -11,6 +11,7 @@ from shipway.storage.answers import AnswerStore
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
+from shipway.storage.lineages import LineageStore
 from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
@@ -28,6 +29,7 @@ class Parts:
     jobs: JobStore
     events: EventLog
     answers: AnswerStore
+    lineages: LineageStore
     blobs: BlobStore
     content: Content
     egress: Egress
@@ -51,6 +53,7 @@ class Parts:
                     jobs=JobStore(redis, settings),
                     events=EventLog(redis, blobs),
                     answers=AnswerStore(redis, settings.retention),
+                    lineages=LineageStore(redis, settings.retention),
                     blobs=blobs,
                     content=Content(blobs, settings.worker_cache, egress, settings.context_limits),
                     egress=egress,

@@ -183,6 +183,12 @@ class BuildSpec(BuildOptions):
     kind: Literal[Kind.BUILD] = Kind.BUILD
     secrets: tuple[Name, ...] = Field((), description="ids of the secrets that came with the request")
 
+    @property
+    def lineage(self) -> tuple[str, str, str]:
+        """What builds have in common that are likely to share their steps: image, Dockerfile, target."""
+        image = Reference.parse(self.tags[0]).name if self.tags else ""
+        return (image, self.dockerfile, self.target or "")
+
 
 class CommitOptions(Options):
     """An image made by hand: start a container from an image (or take one that is there), change it, commit."""

@@ -25,6 +25,7 @@
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:answer:{project}:{question}` | string | the newest job that answered a build | retention |
+| `shipway:lineage:{project}:{digest}` | string | worker and name of the last pushed image of a lineage | retention |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
 | `shipway:tokens` | sorted set | ids of tokens by when they were last used (s) | persistent |
@@ -120,3 +121,7 @@ def pace(project: str) -> str:
 
 def answer(project: str, question: str) -> str:
     return f"shipway:answer:{project}:{question}"
+
+
+def lineage(project: str, digest: str) -> str:
+    return f"shipway:lineage:{project}:{digest}"

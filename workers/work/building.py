@@ -11,10 +11,15 @@ from shipway.models.event import Answered, Pushed, StepChanged, StepStatus, Warn
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials
+from shipway.storage.lineages import Left
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
+from workers.patience import patiently
 from workers.work.base import Work
 from workers.work.instant import Instant
+
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+"""The build argument that makes BuildKit describe the steps of an image inside it, for `cache_from`."""
 
 
 class Building(Work[BuildSpec]):
@@ -28,6 +33,7 @@ class Building(Work[BuildSpec]):
             await self.tag(image, self.spec.tags)
         if self.spec.push:
             await self.push(self.spec.tags, credentials)
+            await self._leave_steps()
         await self.note()
         if self.result.answered_from is None:
             await instant.remember(self.recorder.steps, self.result.bases)
@@ -116,7 +122,7 @@ class Building(Work[BuildSpec]):
         result = "cancelled"
         try:
             outcome = await self.parts.engine.build(
-                self.spec,
+                await self._sharing_steps(),
                 sources,
                 credentials,
                 self.recorder,
@@ -136,6 +142,26 @@ class Building(Work[BuildSpec]):
         metrics.CONTEXT_SENT.inc(outcome.context_sent)
         metrics.CONTEXT_SPARED.inc(outcome.context_spared)
         return outcome
+
+    async def _sharing_steps(self) -> BuildSpec:
+        """The spec for a daemon that need not be warm: what is pushed tells of its steps, and is where others' are."""
+        spec = self.spec
+        if not spec.push or spec.builder is not Builder.BUILDKIT:
+            return spec
+        last = await patiently(lambda: self.parts.lineages.last(self.job.project, spec.lineage))
+        elsewhere = last is not None and last.worker != self.parts.settings.worker_name
+        return spec.model_copy(
+            update={
+                "build_args": {INLINE_CACHE: "1"} | spec.build_args,
+                "cache_from": (*spec.cache_from, *([last.reference] if last is not None and elsewhere else [])),
+            }
+        )
+
+    async def _leave_steps(self) -> None:
+        """Remember where the steps of this build are, for workers that have none of them."""
+        if self.result.built_on is not None and self.spec.builder is Builder.BUILDKIT:
+            left = Left(self.result.built_on, self.spec.tags[0])
+            await patiently(lambda: self.parts.lineages.leave(self.job.project, self.spec.lineage, left))
 
     def _count_steps(self) -> None:
         steps = self.recorder.steps
