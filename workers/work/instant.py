@@ -1,6 +1,6 @@
 """Instant answers: a build in which nothing has changed ends with the result it had the last time.
 
-What counts as nothing changed, and what is never answered so, is in `docs/decisions/0010-instant-answers.md`.
+What counts as nothing changed, and what is never answered so, is in `docs/decisions/0011-instant-answers.md`.
 """
 
 from __future__ import annotations
