@@ -75,8 +75,9 @@ def redis_away() -> Unavailable:
     )
 
 
-IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel"})
-"""Scripts that run in a full Redis as well: what runs must be able to go on and to end. They add next to nothing."""
+IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel", "pace"})
+"""Scripts that run in a full Redis as well: what runs must be able to go on, to end and to be asked about. They add
+next to nothing."""
 ALLOW_OOM = "#!lua flags=allow-oom\n"
 PREFIXES = f"local QUEUE, PROJECT = '{keys.QUEUE}', '{keys.PROJECT}'\n"
 """Of the keys whose names a script finds only in a record."""
