@@ -27,7 +27,7 @@ UNKNOWN = {
     "image": "sha256:" + "0" * 64,
     "context": "sha256:" + "0" * 64,
     "artifact": "0" * 26,
-    "registry": "registry.example.com",
+    "registry": "nowhere.example",
 }
 """What belongs to nobody, by what it would be."""
 
@@ -44,7 +44,7 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def owner(stack: Stack, registry: Registry) -> Iterator[Owner]:
+def owner(stack: Stack, locked_registry: Registry) -> Iterator[Owner]:
     word = once()
     with ExitStack() as exits:
         admin = exits.enter_context(HttpApi(stack.service.url, stack.token))
@@ -59,18 +59,16 @@ def owner(stack: Stack, registry: Registry) -> Iterator[Owner]:
         assert saved.status_code == 202, saved.text
         archived = one.wait(saved.json()["id"])
         assert archived.result.artifact is not None, archived.error
-        login = {"username": "ada", "password": word}
-        kept = one.http.put(f"/v1/registries/{registry.address}", json=login)
-        assert kept.is_success, kept.text
         artifact = one.http.post("/v1/artifacts", content=tar_of({"a": word.encode()}), headers=TAR).json()["artifact"]
         own = {
             "job": archived.id,
             "image": str(job.result.image_id),
             "context": one.upload(files),
             "artifact": artifact,
-            "registry": registry.address,
-            "word": word,
+            "registry": locked_registry.address,
         }
+        login = {"username": "ada", "password": "byron"}
+        one.http.put(f"/v1/registries/{own['registry']}", json=login).raise_for_status()
         yield Owner(one, two, job, own, word)
 
 
@@ -99,11 +97,14 @@ PATHS = {
     "DELETE /v1/images/{image}": "image",
     "DELETE /v1/registries/{registry}": "registry",
 }
-LISTS = {"GET /v1/jobs": "word", "GET /v1/images": "word", "GET /v1/registries": "registry"}
-"""What each list holds of its owner."""
+LISTS = {"GET /v1/jobs": "image", "GET /v1/images": "image", "GET /v1/registries": "registry"}
 OWNED_BY_NOBODY = {
-    *("POST /v1/contexts", "POST /v1/artifacts"),  # what is sent belongs to whoever sends it
-    *("POST /v1/pulls", "PUT /v1/registries/{registry}"),  # asks a registry, by the logins that came with it
+    *(
+        "POST /v1/contexts",
+        "POST /v1/artifacts",
+        "PUT /v1/registries/{registry}",
+    ),  # what is sent belongs to whoever sends it
+    "POST /v1/pulls",  # asks a registry, by the logins that came with it
     *("GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/workers", "GET /v1/tokens/self"),
 }
 
@@ -159,10 +160,10 @@ def test_its_owner_has_it(owner: Owner, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LISTS))
 def test_lists_hold_what_is_ones_own(owner: Owner, name: str) -> None:
-    path, own = name.split()[1], owner.own[LISTS[name]]
+    path, theirs = name.split()[1], owner.own[LISTS[name]]
 
-    assert own in owner.api.http.get(path).text
-    assert own not in owner.neighbour.http.get(path).text
+    assert theirs in owner.api.http.get(path).text
+    assert theirs not in owner.neighbour.http.get(path).text
     assert (
         owner.neighbour.http.get(path, params={"before": owner.job.id}).json()
         == owner.neighbour.http.get(path, params={"before": UNKNOWN["job"]}).json()
@@ -179,6 +180,7 @@ def test_nothing_was_done_to_what_another_has(owner: Owner) -> None:
     """After all of the above."""
     assert owner.api.job(owner.own["job"]).cancel_requested is False
     assert owner.api.http.get(f"/v1/images/isolated/{owner.word}:1").status_code == 200
+    assert owner.own["registry"] in owner.api.http.get("/v1/registries").text
 
 
 def test_same_idempotency_key_in_two_projects_makes_two_jobs(owner: Owner) -> None:
