@@ -124,7 +124,7 @@ def _locate(root: Path, dockerfile: str | Path | None) -> tuple[str, DockerfileS
 
 
 def _directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | None) -> Upload:
-    keep: tuple[str, ...] = () if outside else (dockerfile,)
+    keep = () if outside else (dockerfile, f"{dockerfile}.dockerignore")
     if outside is not None and outside.ignore is not None:
         patterns = read_patterns(outside.ignore)
     else:

@@ -68,8 +68,8 @@ def dockerignore_for(root: Path, dockerfile: str = "Dockerfile") -> list[str]:
 def walk(root: Path, patterns: Iterable[str], keep: Iterable[str] = ()) -> Iterator[LocalFile]:
     """Yield what belongs to the context, depth first, names sorted within each directory.
 
-    The paths in `keep` (the Dockerfile) and `.dockerignore` are there even if the patterns exclude them: the builder
-    itself needs them. Sockets are passed over, as docker's client does.
+    The paths in `keep` (the Dockerfile and its own ignore file) and `.dockerignore` are there even if the patterns
+    exclude them: the builder itself needs them. Sockets are passed over, as docker's client does.
 
     Raises:
         ContextError: `root` is no directory (`context-not-a-directory`); something can't be read

@@ -49,11 +49,12 @@ def test_ignored_files_stay_here_but_the_dockerfile_goes(service: StandIn, root:
 
 def test_the_dockerfiles_own_ignore_file_counts_first(service: StandIn, root: Path) -> None:
     (root / "other.Dockerfile").write_text("FROM scratch\n")
-    (root / "other.Dockerfile.dockerignore").write_text("src\n")
+    (root / "other.Dockerfile.dockerignore").write_text("src\n*.dockerignore\n")
     with Client(service.url) as client:
         client.build(root, dockerfile="other.Dockerfile")
 
     assert "src/main.py" not in service.members()
+    assert "other.Dockerfile.dockerignore" in service.members()  # the builder applies it again
     assert "noise.log" in service.members()
     assert service.builds[0][1]["dockerfile"] == "other.Dockerfile"
 
