@@ -46,7 +46,6 @@ def check_alone(process: Process, project: str, spec: Spec) -> None:
         InvalidRequest: as the checks below.
     """
     check_push(spec)
-    check_supported(spec)
     limits.check_timeout(process, spec)
     if isinstance(spec, BuildSpec):
         check_network(process, project, spec)
@@ -90,23 +89,11 @@ def check_push(spec: Spec) -> None:
         raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
 
 
-def check_supported(spec: Spec) -> None:
-    """Raise InvalidRequest (`build-contexts-unsupported`) for what Docker's build call has no words for.
-
-    `docker build --build-context` speaks to BuildKit past that call; see docs/docker-to-shipway.md.
-    """
-    if isinstance(spec, BuildSpec) and spec.build_contexts:
-        raise InvalidRequest(
-            "further contexts (--build-context) can't be given to a Docker daemon's build call; copy the files into "
-            "the context, or name the image in COPY --from",
-            slug="build-contexts-unsupported",
-            field="build_contexts",
-        )
-
-
 async def _check_contexts(process: Process, project: str, spec: Spec) -> None:
-    for field in ("context", "dockerfile_context"):
-        digest = getattr(spec, field, None)
+    wanted = [(field, getattr(spec, field, None)) for field in ("context", "dockerfile_context")]
+    if isinstance(spec, BuildSpec):
+        wanted += [("build_contexts", digest) for digest in spec.uploaded_contexts.values()]
+    for field, digest in wanted:
         if digest and not await process.blobs.has_manifest(project, digest):
             raise NotFound(f"there is no context {digest}; upload it again", slug="context-unknown", field=field)
 

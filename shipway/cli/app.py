@@ -85,7 +85,7 @@ def build(
         list[str] | None, typer.Option(metavar="NAME", help="Image to take cached steps from.")
     ] = None,
     build_context: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=SOURCE", help="Further context; refused, see docs.")
+        list[str] | None, typer.Option(metavar="NAME=SOURCE", help="Further context: PATH, URL or docker-image://NAME.")
     ] = None,
     builder: Annotated[BuilderChoice, typer.Option(help="Builder of the daemon.")] = BuilderChoice.BUILDKIT,
     worker: Worker = None,

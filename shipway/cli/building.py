@@ -19,6 +19,7 @@ from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, pr
 from shipway.context.url import is_remote
 from shipway.exceptions import ClientError
 from shipway.models.job import Job
+from shipway.models.spec import IMAGE_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class _Build:
         The Dockerfile inside a tar or at a URL is not known here: the base images it names need a public registry.
         """
         names = [*(options.get("tags", ()) if options.get("push") else ()), *options.get("cache_from", ())]
+        sources = options.get("build_contexts", {}).values()
+        names += [source.removeprefix(IMAGE_SOURCE) for source in sources if source.startswith(IMAGE_SOURCE)]
         if local is not None and local.text is not None:
             references = images(local.text.decode(errors="replace"), options.get("build_args", {}))
             names += [str(reference) for reference in references]

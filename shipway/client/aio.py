@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Self, Unpack
 
 from shipway.client.answers import JobPage, WorkerList
@@ -20,8 +21,17 @@ from shipway.client.registries import Registries
 from shipway.client.threads import call_in_thread
 from shipway.client.tokens import Tokens
 from shipway.client.transfer import OnProgress, counted
-from shipway.client.upload import DOCKERFILE, Context, Dockerfile, DockerfileSource, LocalContext, Upload, prepare
-from shipway.context.url import is_remote
+from shipway.client.upload import (
+    DOCKERFILE,
+    Context,
+    Dockerfile,
+    DockerfileSource,
+    LocalContext,
+    Upload,
+    prepare,
+    prepare_named,
+)
+from shipway.context.url import is_local, is_remote
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
 from shipway.models.receipt import ContextReceipt
@@ -119,8 +129,10 @@ class AsyncClient(Moves, Images, Tokens, Registries):
         """The first half of `build`: everything but `submit`. Nothing runs yet, so it may be given up."""
         check_options(options)
         if isinstance(context, str) and is_remote(context):
+            options["build_contexts"] = await self._named(options.get("build_contexts", {}))
             return await self._remote_request(context, dockerfile, options)
         local = await _prepared(context, dockerfile)
+        options["build_contexts"] = await self._named(options.get("build_contexts", {}))
         apart = (await self._send(local.outside.upload(), None)).digest if local.outside else None
         receipt = await self._send(local.upload, on_progress)
         return build_request(receipt.digest, local.dockerfile, apart, options)
@@ -196,6 +208,15 @@ class AsyncClient(Moves, Images, Tokens, Registries):
             apart = (await self._send(dockerfile.upload(), None)).digest
             return build_request(None, dockerfile.name, apart, options, remote=url)
         return build_request(None, str(dockerfile or DOCKERFILE), None, options, remote=url)
+
+    async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """Upload the further contexts that are directories here; returns the sources with digests in their place."""
+        sent = dict(sources)
+        for name, source in sources.items():
+            if is_local(source):
+                upload = await call_in_thread(partial(prepare_named, source, name))
+                sent[name] = (await self._send(upload, None)).digest
+        return sent
 
     async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
         answer = await self._connection.upload(

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from shipway.context.url import is_local
 from shipway.exceptions import InvalidRequest
 from shipway.models.request import BuildRequest, CommitRequest, ImportRequest
 from shipway.models.spec import RegistryLogin
@@ -18,7 +19,8 @@ M = TypeVar("M", bound=BaseModel)
 class BuildKeywords(TypedDict, total=False):
     """What `build` takes besides the context; see `shipway.models.spec.BuildOptions` for the meaning.
 
-    `secrets` maps a secret's id to its value; `registries` maps a registry's host to its login.
+    `secrets` maps a secret's id to its value; `registries` maps a registry's host to its login; `build_contexts` maps a
+    name to a directory, a URL, `docker-image://` with an image's name, or the digest of an uploaded context.
     """
 
     tags: Sequence[str]
@@ -92,7 +94,9 @@ def check_options(options: BuildKeywords) -> None:
     Raises:
         InvalidRequest: an option is wrong.
     """
-    check_push(build_request(_SOME_DIGEST, "Dockerfile", None, options))
+    sources = options.get("build_contexts", {}).items()
+    named = {name: _SOME_DIGEST if is_local(source) else source for name, source in sources}
+    check_push(build_request(_SOME_DIGEST, "Dockerfile", None, {**options, "build_contexts": named}))
 
 
 def check_push(request: BuildRequest | CommitRequest | ImportRequest) -> None:

@@ -98,6 +98,23 @@ def prepare(context: Context, dockerfile: Dockerfile | None = None) -> LocalCont
     return _prepare_stream(context, dockerfile)
 
 
+def prepare_named(source: str, name: str) -> Upload:
+    """Look at a directory that a build knows by a name of its own; its `.dockerignore` counts. Blocks.
+
+    Raises:
+        ClientError: there is no such directory (`context-missing`).
+        ContextError: as `prepare`.
+    """
+    root = Path(source)
+    if not root.is_dir():
+        raise ClientError(
+            f"there is no directory {root}; a further context is a directory, a URL or docker-image://NAME",
+            slug="context-missing",
+            field=f"build_contexts.{name}",
+        )
+    return _packed(root, dockerignore_for(root, ""))
+
+
 def _prepare_directory(root: Path, dockerfile: Dockerfile | None) -> LocalContext:
     if not root.is_dir():
         raise ClientError(f"there is no directory {root}", slug="context-missing", field="context")
@@ -129,6 +146,10 @@ def _directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | N
         patterns = read_patterns(outside.ignore)
     else:
         patterns = dockerignore_for(root, "" if outside else dockerfile)
+    return _packed(root, patterns, keep)
+
+
+def _packed(root: Path, patterns: Iterable[str], keep: Iterable[str] = ()) -> Upload:
     files = list(walk(root, patterns, keep))
     return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True)
 

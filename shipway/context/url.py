@@ -1,13 +1,18 @@
-"""Tells a source at a URL from a local one."""
+"""Tells a source that is elsewhere from a local one."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|github\.com/")
+from shipway.models.spec import IMAGE_ID, IMAGE_SOURCE, REMOTE
 
 
 def is_remote(source: str) -> bool:
     """Whether a source is a URL rather than a local path, as Docker tells them apart."""
-    return _REMOTE.match(source) is not None and not Path(source).exists()
+    return re.match(REMOTE, source) is not None and not Path(source).exists()
+
+
+def is_local(source: str) -> bool:
+    """Whether a further context is a local path: neither a URL, nor an image, nor the digest of an uploaded one."""
+    return not (is_remote(source) or source.startswith(IMAGE_SOURCE) or IMAGE_ID.fullmatch(source))

@@ -18,6 +18,10 @@ from shipway.models.reference import Reference, is_registry, registry_host
 MAX_TEXT = 65_536
 SHARED_QUEUE = "shipway"
 IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+IMAGE_SOURCE = "docker-image://"
+"""Begins a further context that is an image."""
+REMOTE = r"^(?:(?:https?|git|ssh)://|git@|github\.com/)"
+"""Pattern of what is fetched from elsewhere."""
 
 
 def own_queue(worker: str) -> str:
@@ -110,6 +114,29 @@ def _relative_path(text: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".")) or "Dockerfile"
 
 
+def _context_name(text: str) -> str:
+    """Write a context's name as BuildKit looks it up: as an image's, `latest` left out."""
+    try:
+        return str(Reference.parse(text)).removesuffix(":latest")
+    except ValueError:
+        raise PydanticCustomError(
+            "invalid-context-name",
+            "a further context is named like an image: lower case letters, digits and separators",
+        ) from None
+
+
+def _named_source(text: str) -> str:
+    image = text.removeprefix(IMAGE_SOURCE)
+    if image != text:
+        return IMAGE_SOURCE + _reference(image)
+    if IMAGE_ID.fullmatch(text) or re.match(REMOTE, text):
+        return text
+    raise PydanticCustomError(
+        "invalid-context-source",
+        "a further context is the digest of an uploaded one, a URL, or docker-image:// and an image's name",
+    )
+
+
 def _without_nul(text: str) -> str:
     """Refuse what no argument or variable of a process can hold; the daemon would fail in mid-build."""
     if "\0" in text:
@@ -131,7 +158,10 @@ WorkerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 RegistryHost = Annotated[str, Field(max_length=255), AfterValidator(_registry)]
 """A registry by its host, with its port if that isn't the usual one; `docker.io` for Docker Hub."""
 ArtifactId = Annotated[str, Field(pattern=r"^[0-9A-Z]{26}$", description="id that POST /v1/artifacts answered")]
-RemoteURL = Annotated[str, Field(max_length=4096, pattern=r"^(https?|git|ssh)://|^git@|^github\.com/")]
+RemoteURL = Annotated[str, Field(max_length=4096, pattern=REMOTE)]
+ContextName = Annotated[str, Field(max_length=256), AfterValidator(_context_name)]
+NamedSource = Annotated[str, Field(max_length=4096), AfterValidator(_without_nul), AfterValidator(_named_source)]
+"""What a further context is made of: the digest of an uploaded one, a URL, or `docker-image://REFERENCE`."""
 Change = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, description="a Dockerfile line, as docker commit -c")]
 
 
@@ -142,8 +172,11 @@ class BuildOptions(Options):
     remote: RemoteURL | None = Field(
         None, description="instead of a context: URL of a git repository (#ref:directory), a tarball or a Dockerfile"
     )
-    build_contexts: dict[Name, str] = Field(
-        {}, max_length=64, description="further contexts for COPY --from: name to digest, image or URL (BuildKit)"
+    build_contexts: dict[ContextName, NamedSource] = Field(
+        {},
+        max_length=64,
+        description="further contexts for FROM and COPY --from, by name: the digest of an uploaded context, a URL, "
+        "or docker-image:// and an image's name (BuildKit, Engine 23 or newer)",
     )
     dockerfile: Annotated[str, Field(max_length=4096), AfterValidator(_relative_path)] = Field(
         "Dockerfile", description="path of the Dockerfile inside the context"
@@ -174,7 +207,14 @@ class BuildOptions(Options):
     def _one_source(self) -> Self:
         if (self.context is None) == (self.remote is None):
             raise PydanticCustomError("context-missing", "give either a context or a remote URL")
+        if self.build_contexts and self.builder is not Builder.BUILDKIT:
+            raise PydanticCustomError("build-contexts-unsupported", "only BuildKit knows further contexts")
         return self
+
+    @property
+    def uploaded_contexts(self) -> dict[str, str]:
+        """The further contexts that were uploaded: name to digest."""
+        return {name: source for name, source in self.build_contexts.items() if IMAGE_ID.fullmatch(source)}
 
 
 class BuildSpec(BuildOptions):

@@ -128,7 +128,7 @@ STATUSES = st.builds(
 def test_trace(responses: list[StatusResponse]) -> None:
     trace = Trace()
     for response in responses:
-        list(trace.read(response.SerializeToString()))
+        list(trace.read(response))
     list(trace.abandon())
 
     assert [step.number for step in trace.steps] == list(range(1, len(trace.steps) + 1))
@@ -137,7 +137,7 @@ def test_trace(responses: list[StatusResponse]) -> None:
 @given(st.binary(max_size=100))
 def test_trace_of_any_bytes(raw: bytes) -> None:
     with contextlib.suppress(DecodeError):
-        list(Trace().read(raw))
+        list(Trace().read(StatusResponse.FromString(raw)))
 
 
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ import pytest
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
 from shipway.models.event import StepStatus
-from shipway.models.job import JobState
+from shipway.models.job import Job, JobState
 from tests.integration.command import Shipway, write
 from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import HttpApi, user_steps
-from tests.integration.leftovers import nothing_left
+from tests.integration.leftovers import nothing_left, processes_with
 from tests.support.source_server import GitDaemon, Repository, SourceServer
 
 BUILDERS = pytest.mark.parametrize("builder", ["buildkit", "classic"])
@@ -261,3 +262,90 @@ def test_here_documents(api: HttpApi, dockerd: Dockerd) -> None:
     else:
         assert job.error is not None
         assert (job.error.slug, word.upper() in job.error.message) == ("dockerfile-syntax", True)
+
+
+@pytest.fixture
+def knows_contexts(dockerd: Dockerd) -> bool:
+    """Whether the engine's own Dockerfile frontend knows further contexts."""
+    return int(dockerd.api.version().split(".")[0]) >= CURRENT
+
+
+def test_further_contexts(
+    shipway: Shipway,
+    stack: Stack,
+    server: SourceServer,
+    repository: Repository,
+    dockerd: Dockerd,
+    *,
+    knows_contexts: bool,
+) -> None:
+    """A directory with its own ignore file, an image, a repository; one takes the place of a base image."""
+    word = once()
+    lines = ("FROM nowhere.example/base AS app", "COPY --from=more . /more", "COPY --from=image /etc/passwd /image")
+    write(
+        shipway.folder / "context", script(*lines, "COPY --from=code only /code", f"RUN find /more > /found # {word}")
+    )
+    write(shipway.folder / "more", {"kept": word.encode(), "dropped": b"", ".dockerignore": b"dropped\n"})
+    sources = {
+        "nowhere.example/base": "docker-image://base",
+        "more": "more",
+        "image": "docker-image://base:latest",
+        "code": f"{server.url}/app.git#v1:deep",
+    }
+    given = [word for name, source in sources.items() for word in ("--build-context", f"{name}={source}")]
+
+    with nothing_left(stack, dockerd) if not knows_contexts else nullcontext():
+        done = shipway("build", "context", "-q", *given)
+
+    if knows_contexts:
+        assert done.returncode == 0, done.stderr
+        assert content(dockerd, done.stdout, "/more/kept", "/code") == f"{word}deep"
+        assert "dropped" not in content(dockerd, done.stdout, "/found")
+    else:
+        assert (done.returncode, "(build-contexts-unsupported)" in done.stderr) == (1, True), done.stderr
+
+
+def test_build_with_further_contexts_is_like_any_other(api: HttpApi, dockerd: Dockerd, *, knows_contexts: bool) -> None:
+    """Options, cached steps, a step that fails, and cancelling: BuildKit is asked another way, and nobody notices."""
+    if not knows_contexts:
+        pytest.skip("this engine knows no further contexts")
+    word, named = once(), {"more": api.upload({"a": once().encode()})}
+    lines = ("FROM base AS app", "ARG WHO", "COPY --from=more a /a", f"RUN echo $WHO > /who # {word}")
+
+    def build(*more: str) -> Job:
+        options = {"target": "app", "build_args": {"WHO": word}, "labels": {"l": "é"}, "network": "none"}
+        return api.succeed(script(*lines, *more), build_contexts=named, extra_hosts=["one.test:192.0.2.1"], **options)
+
+    first, second = build(), build("FROM scratch")
+    failing = api.build(script(*lines, "RUN echo said; exit 3"), build_contexts=named, no_cache=True)
+    endless = api.submit(script(*lines, f"RUN echo up; sleep 600 # {word}"), build_contexts=named)
+    api.wait_for_text(endless.id, "up")
+    api.cancel(endless.id)
+
+    assert content(dockerd, first.result.image_id or "", "/who") == f"{word}\n"
+    assert (first.result.image_id, second.cache_hit_ratio) == (second.result.image_id, 1)
+    assert dockerd.docker("inspect", "-f", "{{.Config.Labels.l}}", first.result.image_id or "").stdout == "é\n"
+    assert failing.error is not None
+    assert (failing.error.slug, "exit 3" in (failing.error.step or "")) == ("step-failed", True)
+    assert "said" in api.log(failing.id)
+    assert api.wait(endless.id).state is JobState.CANCELLED
+    assert not processes_with(f"sleep 600 # {word}")
+
+
+@pytest.mark.parametrize(
+    ("words", "slug"),
+    [
+        (("--build-context", "more=nowhere"), "context-missing"),
+        (("--build-context", "More=."), "invalid-context-name"),
+        (("--build-context", "more=docker-image://x/../../y"), "invalid-image-name"),
+        (("--build-context", "more=sha256:" + "0" * 64), "context-unknown"),
+        (("--build-context", "more=.", "--builder", "classic"), "build-contexts-unsupported"),
+    ],
+)
+def test_further_context_that_is_none_is_told(shipway: Shipway, words: tuple[str, ...], slug: str) -> None:
+    write(shipway.folder, script("FROM base"))
+
+    done = shipway("build", ".", *words)
+
+    assert (done.returncode, f"({slug})" in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr

@@ -15,8 +15,9 @@ from workers.engine import failures
 from workers.engine.api import DaemonApi
 from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
-from workers.engine.parameters import buildkit_parameters
+from workers.engine.parameters import buildkit_parameters, directory_name
 from workers.engine.session import Auth, FileSync, Secrets, Service, open_session
+from workers.engine.session.proto.control_pb2 import StatusResponse
 from workers.engine.stream import error_in, messages
 from workers.engine.trace import Trace
 
@@ -37,7 +38,8 @@ class BuildKitBuild:
         self._image_id: str | None = None
         self._ended = False
         sources = request.sources
-        self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile})
+        named = {directory_name(name): source for name, source in sources.named.items()}
+        self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile, **named})
 
     async def run(self) -> BuildOutcome:
         """Build to the end.
@@ -67,7 +69,7 @@ class BuildKitBuild:
         try:
             async for message in messages(response.content):
                 if message.get("id") == TRACE:
-                    await self._emit(self._trace.read(base64.b64decode(message["aux"])))
+                    await self._emit(self._trace.read(StatusResponse.FromString(base64.b64decode(message["aux"]))))
                 elif message.get("id") == IMAGE:
                     self._image_id = message["aux"]["ID"]
                 elif (text := error_in(message)) is not None:

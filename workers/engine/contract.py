@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from shipway.context.source import ContextSource
 from shipway.models.event import EventBody, Step
@@ -45,10 +45,12 @@ class BuildSources:
     Attributes:
         context: what COPY and ADD see.
         dockerfile: another context that holds the Dockerfile, or None if it is in `context`.
+        named: further contexts that were uploaded, by name.
     """
 
     context: ContextSource
     dockerfile: ContextSource | None = None
+    named: Mapping[str, ContextSource] = field(default_factory=dict)
 
     @property
     def of_dockerfile(self) -> ContextSource:

@@ -20,7 +20,12 @@ from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
 from workers.engine.images import Images
 from workers.engine.logins import auth_body
+<<<<<<< HEAD
 from workers.engine.push import push, registered
+=======
+from workers.engine.push import push
+from workers.engine.solving import SolvedBuild
+>>>>>>> 099792a (Take further contexts, by asking BuildKit itself)
 
 _BUILDKIT_SINCE = (1, 39)
 """API of Engine 18.09, the first with BuildKit inside."""
@@ -119,10 +124,9 @@ class Engine:
             BuildSystemError: the daemon or a registry is.
         """
         request = BuildRequest(spec, sources, credentials, build_id, shared_key)
-        builder = BuildKitBuild if spec.builder is Builder.BUILDKIT else ClassicBuild
         async with Canary(self._api) as canary:
             try:
-                outcome = await builder(self._api, request, sink).run()
+                outcome = await _builder(spec)(self._api, request, sink).run()
                 await self._compare_platform(outcome.image_id, spec.platform, sink)
             except JobError as error:
                 if error.slug != "daemon-lost" and await canary.died(_patience(error)):
@@ -169,6 +173,12 @@ class Engine:
             return await self._api.json("GET", path)
         except DockerError as error:
             raise failures.of_answer(error) from error
+
+
+def _builder(spec: BuildSpec) -> type[BuildKitBuild | ClassicBuild]:
+    if spec.builder is Builder.CLASSIC:
+        return ClassicBuild
+    return SolvedBuild if spec.build_contexts else BuildKitBuild
 
 
 def _patience(error: JobError) -> float:

@@ -200,6 +200,7 @@ _CANCELLED = _rule("build-interrupted", BuildSystemError, r"context cancell?ed",
 _SESSION = _rule(
     "daemon-lost", BuildSystemError, r"no active sessions?", r"session .* not found", r"transport is closing"
 )
+_NO_CONTEXTS = _rule("build-contexts-unsupported", BuildUserError, r"unsupported frontend capability \S+\.contexts")
 _NO_BUILDKIT = _rule("buildkit-unsupported", BuildUserError, r"buildkit.*not (supported|enabled)")
 _ON_BUILD = (
     *_BUILD,
@@ -208,6 +209,7 @@ _ON_BUILD = (
     _BASE_UNKNOWN,
     *_FROM_REGISTRY,
     _NO_BUILDKIT,
+    _NO_CONTEXTS,
     _CANCELLED,
     _MACHINERY,
 )

@@ -1,12 +1,20 @@
-"""The query of `POST /build`. Source: Docker Engine API 1.41 to 1.51, `ImageBuild`, and moby's own client."""
+"""What a build is asked with: the query of `POST /build`, or BuildKit's own request.
+
+Sources: Docker Engine API 1.41 to 1.51, `ImageBuild`, and moby's own client; for BuildKit, what the daemon itself makes
+of that query (moby `builder/builder-next/builder.go`), and buildx for further contexts.
+"""
 
 from __future__ import annotations
 
 import json
 
 from shipway.models.spec import BuildSpec
+from workers.engine.session.proto.control_pb2 import CacheOptions, CacheOptionsEntry, SolveRequest
 
 Pairs = list[tuple[str, str]]
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+"""A build argument that is none: with it the image carries its own cache."""
+NETWORK_HOST = "network.host"
 
 
 def buildkit_parameters(spec: BuildSpec, *, session: str, build_id: str) -> Pairs:
@@ -20,6 +28,52 @@ def classic_parameters(spec: BuildSpec, *, dockerfile: str) -> Pairs:
     return [("version", "1"), ("rm", "1"), ("forcerm", "1"), *_shared(spec, dockerfile)]
 
 
+def directory_name(context: str) -> str:
+    """The name by which the session serves a further context; `context` and `dockerfile` are taken."""
+    return f"named-{context}"
+
+
+def solve_request(spec: BuildSpec, *, session: str, build_id: str) -> SolveRequest:
+    """For BuildKit past `POST /build`: the same, and further contexts."""
+    inline = spec.build_args.get(INLINE_CACHE, "").lower() in ("1", "t", "true")
+    return SolveRequest(
+        Ref=build_id,
+        Exporter="moby",
+        Session=session,
+        Frontend="dockerfile.v0",
+        FrontendAttrs=_frontend_attributes(spec),
+        Cache=CacheOptions(Exports=[CacheOptionsEntry(Type="inline")] if inline else []),
+        Entitlements=[NETWORK_HOST] if spec.network == "host" else [],
+    )
+
+
+def _frontend_attributes(spec: BuildSpec) -> dict[str, str]:
+    given = {
+        "target": spec.target,
+        "platform": spec.platform,
+        "force-network-mode": spec.network if spec.network != "default" else None,
+        "cache-from": ",".join(spec.cache_from),
+        "add-hosts": ",".join(host.replace(":", "=", 1) for host in _hosts(spec)),
+    }
+    return {
+        # A frontend that knows no further contexts refuses the build instead of passing them over.
+        "frontend.caps": "moby.buildkit.frontend.contexts+forward",
+        "filename": spec.dockerfile,
+        "image-resolve-mode": "pull" if spec.pull else "default",
+        **{name: value for name, value in given.items() if value},
+        **({"no-cache": ""} if spec.no_cache else {}),
+        **{f"build-arg:{name}": value for name, value in spec.build_args.items()},
+        **{f"label:{name}": value for name, value in spec.labels.items()},
+        **{f"context:{name}": source for name, source in spec.build_contexts.items()},
+        **{f"context:{name}": f"local:{directory_name(name)}" for name in spec.uploaded_contexts},
+    }
+
+
+def _hosts(spec: BuildSpec) -> list[str]:
+    """The lines for /etc/hosts with a colon after the name."""
+    return [host.replace("=", ":", 1) if ":" not in host.partition("=")[0] else host for host in spec.extra_hosts]
+
+
 def _shared(spec: BuildSpec, dockerfile: str) -> Pairs:
     # No `t`: the image gets its names only after the build, from a worker that still holds its lease.
     pairs = [("dockerfile", dockerfile)]
@@ -31,8 +85,5 @@ def _shared(spec: BuildSpec, dockerfile: str) -> Pairs:
     pairs += [("networkmode", spec.network)] if spec.network else []
     pairs += [("nocache", "1")] if spec.no_cache else []
     pairs += [("pull", "1")] if spec.pull else []
-    pairs += [
-        ("extrahosts", host.replace("=", ":", 1) if ":" not in host.partition("=")[0] else host)
-        for host in spec.extra_hosts
-    ]
+    pairs += [("extrahosts", host) for host in _hosts(spec)]
     return pairs

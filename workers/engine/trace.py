@@ -50,12 +50,11 @@ class Trace:
         """The step that failed last, or None."""
         return next((step for step in reversed(self.steps) if step.status is StepStatus.FAILED), None)
 
-    def read(self, raw: bytes) -> Iterator[EventBody]:
+    def read(self, response: StatusResponse) -> Iterator[EventBody]:
         """Yield the events that one piece of trace amounts to.
 
         A step's beginning comes before its output, and its end after it, also when one piece tells of all.
         """
-        response = StatusResponse.FromString(raw)
         for vertex in response.vertexes:
             self._note(vertex)
         loud = {log.vertex for log in response.logs}

@@ -104,15 +104,15 @@ class Building(Work[BuildSpec]):
 
     async def _sources(self) -> BuildSources:
         spec = self.spec
+        named = {name: await self._opened(digest) for name, digest in spec.uploaded_contexts.items()}
+        dockerfile: ContextSource | None = None
         if spec.remote is not None:
             context, dockerfile = await self.parts.content.remote.context(spec.remote, spec.dockerfile)
-            if dockerfile is not None:
-                return BuildSources(context=context, dockerfile=dockerfile)
         elif spec.context is not None:
             context = await self._opened(spec.context)
-        if spec.dockerfile_context is not None:
-            return BuildSources(context=context, dockerfile=await self._opened(spec.dockerfile_context))
-        return BuildSources(context=context)
+        if dockerfile is None and spec.dockerfile_context is not None:
+            dockerfile = await self._opened(spec.dockerfile_context)
+        return BuildSources(context, dockerfile, named)
 
     async def _opened(self, digest: str) -> ContextSource:
         return await self.parts.content.source(self.job.project, digest)

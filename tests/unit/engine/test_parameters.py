@@ -9,7 +9,7 @@ import pytest
 
 from shipway.models.spec import BuildSpec, RegistryLogin
 from workers.engine.logins import auth_header, config_header, login_for
-from workers.engine.parameters import buildkit_parameters, classic_parameters
+from workers.engine.parameters import buildkit_parameters, classic_parameters, solve_request
 
 CONTEXT = "sha256:" + "0" * 64
 ADA = RegistryLogin(username="ada", password="p:w")
@@ -41,6 +41,36 @@ def test_every_option_is_named_as_the_api_names_it() -> None:
         "buildargs": '{"A": "1"}', "labels": '{"l": "2"}', "cachefrom": '["y:2"]', "target": "t",
         "platform": "linux/arm64", "networkmode": "host", "nocache": "1", "pull": "1",
     }  # fmt: skip
+
+
+def test_buildkit_is_asked_for_the_same_as_the_daemon_would_ask() -> None:
+    spec = BuildSpec(
+        context=CONTEXT,
+        dockerfile="a/Dockerfile",
+        build_args={"A": "1", "BUILDKIT_INLINE_CACHE": "1"},
+        labels={"l": "2"},
+        cache_from=("y:2", "z:1"),
+        target="t",
+        platform="linux/arm64",
+        network="host",
+        no_cache=True,
+        pull=True,
+        extra_hosts=("a:1.2.3.4", "b=::1"),
+        build_contexts={"more:latest": CONTEXT, "image": "docker-image://x", "code": "https://x.test/y.git"},
+    )
+
+    request = solve_request(spec, session="s", build_id="b")
+
+    assert dict(request.FrontendAttrs) == {
+        "frontend.caps": "moby.buildkit.frontend.contexts+forward", "filename": "a/Dockerfile",
+        "build-arg:A": "1", "build-arg:BUILDKIT_INLINE_CACHE": "1", "label:l": "2", "cache-from": "y:2,z:1",
+        "target": "t", "platform": "linux/arm64", "force-network-mode": "host", "no-cache": "",
+        "image-resolve-mode": "pull", "add-hosts": "a=1.2.3.4,b=::1",
+        "context:more": "local:named-more", "context:image": "docker-image://x:latest",
+        "context:code": "https://x.test/y.git",
+    }  # fmt: skip
+    assert (request.Ref, request.Session, list(request.Entitlements)) == ("b", "s", ["network.host"])
+    assert [entry.Type for entry in request.Cache.Exports] == ["inline"]
 
 
 def test_classic_builder_removes_its_containers_and_has_no_session() -> None:

@@ -30,7 +30,7 @@ def done(digest: str, name: str = "[1/2] RUN x", *, cached: bool = False, error:
 
 
 def read(trace: Trace, *vertexes: Vertex, **rest: object) -> list[EventBody]:
-    return list(trace.read(StatusResponse(vertexes=vertexes, **rest).SerializeToString()))  # type: ignore[arg-type]
+    return list(trace.read(StatusResponse(vertexes=vertexes, **rest)))  # type: ignore[arg-type]
 
 
 def statuses(events: list[EventBody]) -> list[tuple[int, str]]:

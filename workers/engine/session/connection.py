@@ -6,15 +6,12 @@ the methods it serves. Sources: moby `builder/builder-next` and buildkit `sessio
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientResponse
 from grpclib.health.service import Health
 
-from shipway.exceptions import BuildSystemError
 from workers.engine.api import DaemonApi
 from workers.engine.session.grpc import GrpcConnection, Service
 
@@ -39,18 +36,8 @@ async def open_session(api: DaemonApi, services: Sequence[Service], shared_key: 
     ]
     response = await api.upgrade("session", headers)
     try:
-        grpc.take(*_hijack(response))
+        grpc.take(response)
         yield identity
     finally:
         response.close()
         await grpc.finish()
-
-
-def _hijack(response: ClientResponse) -> tuple[asyncio.Transport, bytes]:
-    connection = response.connection
-    transport = connection.transport if connection is not None else None
-    if connection is None or not isinstance(transport, asyncio.Transport):
-        raise BuildSystemError("the daemon closed the session at once", slug="daemon-lost")
-    # aiohttp keeps what came right after the 101, the start of the daemon's HTTP/2, in a private field
-    received = getattr(connection.protocol, "_tail", b"")
-    return transport, bytes(received)

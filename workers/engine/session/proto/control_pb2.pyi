@@ -9,6 +9,62 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SolveRequest(_message.Message):
+    __slots__ = ("Ref", "Exporter", "Session", "Frontend", "FrontendAttrs", "Cache", "Entitlements")
+    class FrontendAttrsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REF_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    FRONTEND_FIELD_NUMBER: _ClassVar[int]
+    FRONTENDATTRS_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENTS_FIELD_NUMBER: _ClassVar[int]
+    Ref: str
+    Exporter: str
+    Session: str
+    Frontend: str
+    FrontendAttrs: _containers.ScalarMap[str, str]
+    Cache: CacheOptions
+    Entitlements: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, Ref: _Optional[str] = ..., Exporter: _Optional[str] = ..., Session: _Optional[str] = ..., Frontend: _Optional[str] = ..., FrontendAttrs: _Optional[_Mapping[str, str]] = ..., Cache: _Optional[_Union[CacheOptions, _Mapping]] = ..., Entitlements: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CacheOptions(_message.Message):
+    __slots__ = ("Exports",)
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
+    Exports: _containers.RepeatedCompositeFieldContainer[CacheOptionsEntry]
+    def __init__(self, Exports: _Optional[_Iterable[_Union[CacheOptionsEntry, _Mapping]]] = ...) -> None: ...
+
+class CacheOptionsEntry(_message.Message):
+    __slots__ = ("Type",)
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    Type: str
+    def __init__(self, Type: _Optional[str] = ...) -> None: ...
+
+class SolveResponse(_message.Message):
+    __slots__ = ("ExporterResponse",)
+    class ExporterResponseEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    EXPORTERRESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ExporterResponse: _containers.ScalarMap[str, str]
+    def __init__(self, ExporterResponse: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ("Ref",)
+    REF_FIELD_NUMBER: _ClassVar[int]
+    Ref: str
+    def __init__(self, Ref: _Optional[str] = ...) -> None: ...
+
 class StatusResponse(_message.Message):
     __slots__ = ("vertexes", "statuses", "logs", "warnings")
     VERTEXES_FIELD_NUMBER: _ClassVar[int]
