@@ -29,6 +29,7 @@ missing_packages() {
     have iptables || echo iptables
     have setpriv || echo util-linux
     have git || echo git
+    have ssh-keygen || echo openssh-client
     [ -n "$(find_python)" ] || echo python3-venv
 }
 

@@ -74,6 +74,9 @@ def build(
     secret: Annotated[
         list[str] | None, typer.Option(metavar="id=ID[,src=FILE|,env=NAME]", help="Secret for RUN --mount.")
     ] = None,
+    ssh: Annotated[
+        list[str] | None, typer.Option(metavar="ID=KEYFILE", help="Private key for RUN --mount=type=ssh.")
+    ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label for the image.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
     pull: Annotated[bool, typer.Option("--pull", help="Look for newer base images.")] = False,
@@ -117,6 +120,7 @@ def build(
             "cache_from": arguments.cache_from(cache_from or []),
             "builder": builder.value,
             "secrets": arguments.secrets(secret or []),
+            "ssh": arguments.ssh(ssh or []),
             "worker": worker,
         }
         limit(wanted, timeout, priority)

@@ -59,6 +59,24 @@ def secrets(given: Iterable[str], environment: Mapping[str, str] = os.environ) -
     return found
 
 
+def ssh(given: Iterable[str]) -> dict[str, list[bytes]]:
+    """`--ssh ID=KEYFILE[,KEYFILE…]`. Returns the keys; they are read now.
+
+    Docker's `--ssh default` and `ID=SOCKET` mean an agent on this machine, which no worker can reach.
+    """
+    found: dict[str, list[bytes]] = {}
+    for text in given:
+        name, _, files = text.partition("=")
+        paths = [Path(file).expanduser() for file in files.split(",") if file]
+        if not name or not paths or any(path.is_socket() for path in paths):
+            raise ArgumentError(
+                f"--ssh {text!r}: an agent on this machine can't be reached from a worker; name a private key, as in "
+                f"--ssh {name or 'default'}=~/.ssh/id_ed25519"
+            )
+        found[name] = [_content(path, f"--ssh {name}") for path in paths]
+    return found
+
+
 def build_contexts(given: Iterable[str]) -> dict[str, str]:
     """`--build-context NAME=SOURCE`."""
     return dict(_pair(text, "=", f"--build-context {text!r}: expected NAME=SOURCE") for text in given)
@@ -139,8 +157,11 @@ def _secret(fields: Mapping[str, str], environment: Mapping[str, str]) -> bytes:
         if variable not in environment:
             raise ArgumentError(f"--secret {fields['id']}: the environment has no variable {variable}")
         return environment[variable].encode()
-    path = Path(file or fields["id"]).expanduser()
+    return _content(Path(file or fields["id"]).expanduser(), f"--secret {fields['id']}")
+
+
+def _content(path: Path, option: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as fault:
-        raise ArgumentError(f"--secret {fields['id']}: {path} can't be read: {fault.strerror}") from fault
+        raise ArgumentError(f"{option}: {path} can't be read: {fault.strerror}") from fault

@@ -19,8 +19,9 @@ M = TypeVar("M", bound=BaseModel)
 class BuildKeywords(TypedDict, total=False):
     """What `build` takes besides the context; see `shipway.models.spec.BuildOptions` for the meaning.
 
-    `secrets` maps a secret's id to its value; `registries` maps a registry's host to its login; `build_contexts` maps a
-    name to a directory, a URL, `docker-image://` with an image's name, or the digest of an uploaded context.
+    `secrets` maps a secret's id to its value; `ssh` maps an agent's id to its private keys; `registries` maps a
+    registry's host to its login; `build_contexts` maps a name to a directory, a URL, `docker-image://` with an image's
+    name, or the digest of an uploaded context.
     """
 
     tags: Sequence[str]
@@ -40,6 +41,7 @@ class BuildKeywords(TypedDict, total=False):
     timeout: float
     priority: int
     secrets: Mapping[str, bytes]
+    ssh: Mapping[str, Sequence[bytes]]
     registries: Mapping[str, RegistryLogin]
 
 
@@ -59,7 +61,8 @@ def build_request(
     Raises:
         InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
     """
-    secrets = {name: base64.b64encode(value).decode() for name, value in options.get("secrets", {}).items()}
+    secrets = {name: _base64(value) for name, value in options.get("secrets", {}).items()}
+    ssh = {name: [_base64(key) for key in keys] for name, keys in options.get("ssh", {}).items()}
     fields = {
         **options,
         "context": context,
@@ -67,8 +70,13 @@ def build_request(
         "dockerfile": dockerfile,
         "dockerfile_context": dockerfile_context,
         "secrets": secrets,
+        "ssh": ssh,
     }
     return validated(BuildRequest, fields)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def validated(model: type[M], fields: Mapping[str, Any]) -> M:

@@ -51,6 +51,7 @@ Workers = Annotated[
     Field(description="`any` one, `all` that live, or a list of names; one job for each"),
 ]
 SecretValue = Annotated[str, AfterValidator(_base64), Field(max_length=MAX_SECRET * 4 // 3 + 4)]
+SshKeys = Annotated[tuple[SecretValue, ...], Field(min_length=1, max_length=16)]
 
 
 class Strict(BaseModel):
@@ -77,16 +78,20 @@ class BuildRequest(BuildOptions, WithLogins):
 
     secrets: dict[Name, SecretValue] = Field({}, max_length=64, repr=False, description="build secrets: id to base64")
 
+    ssh: dict[Name, SshKeys] = Field(
+        {}, max_length=64, repr=False, description="ssh agents for RUN --mount=type=ssh: id to private keys, base64"
+    )
+
     @property
     def spec(self) -> BuildSpec:
         """What is asked, without any secret value."""
-        options = self.model_dump(exclude={"secrets", "registries"})
-        return BuildSpec.model_validate(options | {"secrets": tuple(self.secrets)})
+        options = self.model_dump(exclude={"secrets", "ssh", "registries"})
+        return BuildSpec.model_validate(options | {"secrets": tuple(self.secrets), "ssh": tuple(self.ssh)})
 
     @property
     def credentials(self) -> Credentials:
         """What is secret, without anything else."""
-        return Credentials(secrets=self.secrets, registries=self.registries)
+        return Credentials(secrets=self.secrets, ssh=self.ssh, registries=self.registries)
 
 
 class CommitRequest(CommitOptions, WithLogins):

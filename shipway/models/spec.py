@@ -222,6 +222,7 @@ class BuildSpec(BuildOptions):
 
     kind: Literal[Kind.BUILD] = Kind.BUILD
     secrets: tuple[Name, ...] = Field((), description="ids of the secrets that came with the request")
+    ssh: tuple[Name, ...] = Field((), description="ids of the ssh agents whose keys came with the request")
 
     @property
     def lineage(self) -> tuple[str, str, str]:
@@ -437,8 +438,10 @@ class RegistryLogin(Frozen):
 class Credentials(Frozen):
     """Secret values that travel with a job and end with it.
 
-    `secrets` maps a build secret's id to its value, base64. `registries` maps a registry's host to its login.
+    `secrets` maps a build secret's id to its value, base64. `ssh` maps an ssh agent's id to its private keys, base64.
+    `registries` maps a registry's host to its login.
     """
 
     secrets: dict[str, str] = Field({}, repr=False, max_length=64)
+    ssh: dict[str, tuple[str, ...]] = Field({}, repr=False, max_length=64)
     registries: dict[str, RegistryLogin] = Field({}, repr=False, max_length=64)

@@ -21,7 +21,7 @@ class Sealer:
         Raises:
             Unavailable: there are credentials but this service has no key to seal them with.
         """
-        if not credentials.secrets and not credentials.registries:
+        if credentials == Credentials():
             return ""
         if self._fernet is None:
             raise Unavailable(

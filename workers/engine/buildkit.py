@@ -16,7 +16,7 @@ from workers.engine.api import DaemonApi
 from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
 from workers.engine.parameters import buildkit_parameters, directory_name
-from workers.engine.session import Auth, FileSync, Secrets, Service, open_session
+from workers.engine.session import Auth, FileSync, Secrets, Service, Ssh, open_session
 from workers.engine.session.proto.control_pb2 import StatusResponse
 from workers.engine.stream import error_in, messages
 from workers.engine.trace import Trace
@@ -48,7 +48,12 @@ class BuildKitBuild:
             JobError: it failed; steps and logs are in the sink.
         """
         credentials = self._request.credentials
-        services: list[Service] = [self._files, Secrets(credentials.secrets), Auth(credentials.registries)]
+        services: list[Service] = [
+            self._files,
+            Secrets(credentials.secrets),
+            Ssh(credentials.ssh),
+            Auth(credentials.registries),
+        ]
         try:
             async with open_session(self._api, services, self._request.shared_key) as session:
                 await self._follow(session)

@@ -143,6 +143,7 @@ _BUILD = (
         r"no secret '",
         r"no access allowed to secret",
     ),
+    _rule("ssh-key-missing", BuildUserError, r"no ssh key '"),
     _rule(
         "copy-source-missing",
         BuildUserError,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from shipway.cli.arguments import (
     duration,
     labels,
     secrets,
+    ssh,
 )
 from shipway.context.url import is_remote
 
@@ -88,3 +90,15 @@ def test_urls_are_told_from_directories(tmp_path: Path, monkeypatch: pytest.Monk
     assert not any(is_remote(path) for path in (".", "-", "https", "gitlab"))
     (tmp_path / "github.com" / "a").mkdir(parents=True)
     assert not is_remote("github.com/a")
+
+
+def test_ssh_keys_come_from_files_and_an_agent_here_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+
+        assert ssh([f"default={tmp_path}/a,{tmp_path}/b"]) == {"default": [b"a", b"b"]}
+        for wrong in ("default", f"default={tmp_path}/agent", "=x", f"default={tmp_path}/missing"):
+            with pytest.raises(ArgumentError):
+                ssh([wrong])
