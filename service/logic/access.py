@@ -90,6 +90,7 @@ def _read(spec: Spec) -> Iterator[tuple[str, str]]:
         yield from (("images", image) for image in spec.images)
     if spec.kind is Kind.BUILD:
         yield from (("cache_from", image) for image in spec.cache_from)
+        yield from (("build_contexts", image) for image in spec.context_images)
 
 
 def _check_repository(patterns: Sequence[str], image: str, field: str, what: str) -> None:

@@ -216,6 +216,12 @@ class BuildOptions(Options):
         """The further contexts that were uploaded: name to digest."""
         return {name: source for name, source in self.build_contexts.items() if IMAGE_ID.fullmatch(source)}
 
+    @property
+    def context_images(self) -> tuple[str, ...]:
+        """The images among the further contexts."""
+        sources = self.build_contexts.values()
+        return tuple(source.removeprefix(IMAGE_SOURCE) for source in sources if source.startswith(IMAGE_SOURCE))
+
 
 class BuildSpec(BuildOptions):
     """A build as it was accepted; what is secret is only named."""

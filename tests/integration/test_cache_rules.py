@@ -73,7 +73,7 @@ class Built:
 
 @pytest.fixture(scope="module", params=["buildkit", "classic"])
 def built(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Built]:
-    with HttpApi(stack.service.url) as api:
+    with HttpApi(stack.service.url, stack.token) as api:
         yield Built(api, request.param)
 
 
@@ -148,7 +148,7 @@ def test_daemon_without_a_cache_takes_it_from_an_image(fleet: Fleet, builder: st
     assert fleet.one.docker("push", base).returncode == 0
     files = {**script(f"FROM {base}", f"RUN echo {once()}", "COPY a /a"), "a": b"a"}
 
-    with HttpApi(fleet.stack.service.url) as api:
+    with HttpApi(fleet.stack.service.url, fleet.stack.token) as api:
         inline = {"BUILDKIT_INLINE_CACHE": "1"} if builder == "buildkit" else {}
         api.succeed(files, builder=builder, worker="one", tags=[image], push=True, build_args=inline)
         if builder == "classic":

@@ -30,7 +30,7 @@ LISTING = "RUN cd /all && find . -type f | sort > /listing"
 
 @pytest.fixture
 def shipway(stack: Stack, tmp_path: Path) -> Shipway:
-    return Shipway(stack.service.url, tmp_path)
+    return Shipway(stack.service.url, stack.token, tmp_path)
 
 
 def content(dockerd: Dockerd, image: str, *paths: str) -> str:
