@@ -56,8 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.process = process
     service.errors.install(app)
     app.add_middleware(Identified, process=process)
-    app.add_middleware(Measured)  # what is refused counts
     app.add_middleware(Hardened, stall=process.settings.http_stall)
+    app.add_middleware(Measured)  # the outermost: what is refused counts
     for part in (contexts, builds, artifacts, moves, jobs, images, registries, workers, tokens, trust, audit, health):
         app.include_router(part.router)
     return app

@@ -20,12 +20,8 @@ from workers.engine.containers import Containers
 from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
 from workers.engine.images import Images
 from workers.engine.logins import auth_body
-<<<<<<< HEAD
 from workers.engine.push import push, registered
-=======
-from workers.engine.push import push
 from workers.engine.solving import SolvedBuild
->>>>>>> 099792a (Take further contexts, by asking BuildKit itself)
 
 _BUILDKIT_SINCE = (1, 39)
 """API of Engine 18.09, the first with BuildKit inside."""
