@@ -12,10 +12,10 @@ from shipway.cli.failure import DockerfileText
 from shipway.cli.session import Manner, Session, run_session
 from shipway.cli.standard import STANDARD_INPUT, standard_input
 from shipway.cli.summary import summary_lines, write_files
-from shipway.client.dockerfile import images
 from shipway.client.options import BuildKeywords, check_options
 from shipway.client.threads import call_in_thread
 from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, prepare
+from shipway.context.dockerfile import images
 from shipway.context.url import is_remote
 from shipway.exceptions import ClientError
 from shipway.models.job import Job

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shipway.cli.excerpt import find_place, render_excerpt
+from shipway.cli.excerpt import render_excerpt
 from shipway.cli.text import one_line, safe_lines
 from shipway.cli.trace import StepTrace, Trace
+from shipway.context.place import find_place
 from shipway.models.job import Job, JobState
 
 _RULE = "-" * 6

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shipway.cli.excerpt import Place, find_place, render_excerpt
+from shipway.cli.excerpt import render_excerpt
+from shipway.context.place import Place, find_place
 
 TEXT = """\
 FROM base AS build

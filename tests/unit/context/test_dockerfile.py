@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shipway.client.dockerfile import Instruction, directives, images, instructions
+from shipway.context.dockerfile import Instruction, directives, images, instructions
 
 SAMPLE = """\
 # syntax=docker/dockerfile:1

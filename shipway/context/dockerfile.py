@@ -1,4 +1,4 @@
-"""Reads as much of a Dockerfile as a client needs: where instructions stand and which images they name.
+"""Reads as much of a Dockerfile as is needed outside a builder: where instructions stand and which images they name.
 
 Source: the Dockerfile reference: parser directives, line continuation, comments inside continued lines,
 here-documents, `ARG` before the first `FROM`. What can't be understood is left to the builder to refuse.
