@@ -9,7 +9,7 @@ LOCKED = --quiet --universal --generate-hashes --no-emit-index-url --no-header -
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## install what is missing: Debian packages, .venv from the lock files
@@ -57,6 +57,10 @@ chaos: setup ## faults on the real stack, one by one; ROUNDS=200 for random ones
 .PHONY: bench
 bench: setup ## measure against docker itself, in one run, as ratios
 	@$(PYTHON) -m bench
+
+.PHONY: screenshots
+screenshots: setup ## photograph the console's pages into docs/screenshots
+	@$(PYTHON) -m deploy.screenshots
 
 .PHONY: lock
 lock: setup ## pin every dependency with its hashes; UPGRADE=--upgrade takes the newest of all

@@ -30,6 +30,7 @@ missing_packages() {
     have setpriv || echo util-linux
     have git || echo git
     have ssh-keygen || echo openssh-client
+    have chromium || echo chromium # drives the console in the tests
     [ -n "$(find_python)" ] || echo python3-venv
 }
 

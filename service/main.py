@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import service.errors
+from service.console import pages
 from service.handlers import (
     artifacts,
     audit,
@@ -58,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Identified, process=process)
     app.add_middleware(Hardened, stall=process.settings.http_stall)
     app.add_middleware(Measured)  # the outermost: what is refused counts
-    for part in (contexts, builds, artifacts, moves, jobs, images, registries, workers, tokens, trust, audit, health):
+    parts = (contexts, builds, artifacts, moves, jobs, images, registries, workers, tokens, trust, audit, health, pages)
+    for part in parts:
         app.include_router(part.router)
+    app.mount("/static", pages.static)
     return app

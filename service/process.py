@@ -19,6 +19,7 @@ from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.tokens import TokenStore
 from shipway.storage.trust import TrustStore
+from shipway.storage.trends import TrendLog
 from shipway.storage.workers import WorkerRegistry
 
 
@@ -30,6 +31,7 @@ class Process:
     redis: Redis
     jobs: JobStore
     events: EventLog
+    trends: TrendLog
     workers: WorkerRegistry
     blobs: BlobStore
     logins: LoginStore
@@ -52,6 +54,7 @@ class Process:
             redis=redis,
             jobs=JobStore(redis, settings),
             events=EventLog(redis, blobs),
+            trends=TrendLog(redis),
             workers=WorkerRegistry(redis),
             blobs=blobs,
             logins=LoginStore(redis, sealer),

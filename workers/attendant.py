@@ -44,6 +44,7 @@ class Attendant:
         self._settings = settings
         self._intake = intake
         self._problem = "has not looked at its daemon yet"
+        self._disk: tuple[int, int] | None = None
         self._drained = False
         self._without_redis = False
 
@@ -93,9 +94,9 @@ class Attendant:
             disk = os.statvfs(path)
         except OSError:  # the daemon's disk can't be seen from here, as in a container
             return ""
-        free = disk.f_bavail * disk.f_frsize
+        self._disk = free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
         metrics.DAEMON_DISK_FREE.set(free)
-        metrics.DAEMON_DISK_SIZE.set(disk.f_blocks * disk.f_frsize)
+        metrics.DAEMON_DISK_SIZE.set(size)
         floor = self._settings.worker_min_free_bytes
         return f"disk full: {free} bytes are free where {floor} are wanted" if free < floor else ""
 
@@ -108,6 +109,8 @@ class Attendant:
                 name=self._settings.worker_name,
                 state=WorkerState.DRAINING if self._drained or shutdown.stopping() else state,
                 problem=self._problem or None,
+                disk_free=self._disk and self._disk[0],
+                disk_size=self._disk and self._disk[1],
                 capacity=self._settings.worker_concurrency,
                 last_seen=seconds + micros / 1e6,
                 daemon_version=daemon and daemon.version,

@@ -15,6 +15,7 @@ from shipway.storage.lineages import LineageStore
 from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
+from shipway.storage.trends import TrendLog
 from workers.content import Content
 from workers.engine import Engine
 from workers.inventory import Inventory
@@ -30,6 +31,7 @@ class Parts:
     events: EventLog
     answers: AnswerStore
     lineages: LineageStore
+    trends: TrendLog
     blobs: BlobStore
     content: Content
     egress: Egress
@@ -54,6 +56,7 @@ class Parts:
                     events=EventLog(redis, blobs),
                     answers=AnswerStore(redis, settings.retention),
                     lineages=LineageStore(redis, settings.retention),
+                    trends=TrendLog(redis),
                     blobs=blobs,
                     content=Content(blobs, settings.worker_cache, egress, settings.context_limits),
                     egress=egress,

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from shipway.exceptions import BuildSystemError, ShipwayError
 from shipway.models.error import Problem
 from shipway.models.event import StepStatus
-from shipway.models.job import JobState
+from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
 from shipway.storage.jobs import Claim, Fenced
 from workers import metrics, shutdown
@@ -185,9 +185,15 @@ class _Attempt:
         try:
             job = await self._parts.jobs.get(self._job.id)
             if job is not None and job.state.final:
+                await self._count(job)
                 await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tidy up; the events stay in Redis", fault=repr(fault))
+
+    async def _count(self, job: Job) -> None:
+        """Count this attempt's build in the trends; one that was cancelled says nothing of how long builds take."""
+        if job.kind is Kind.BUILD and job.attempt == self._claim.attempt and job.state is not JobState.CANCELLED:
+            await self._parts.trends.count(job)
 
     async def _finish(self, state: JobState, problem: Problem | None = None) -> str:
         self._recorder.close_steps(

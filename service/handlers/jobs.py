@@ -39,10 +39,13 @@ async def list_jobs(
     caller: Reader,
     state: Annotated[JobState | None, Query(description="only jobs in this state")] = None,
     kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
+    text: Annotated[str | None, Query(max_length=256, description="only jobs whose id, image or worker has it")] = None,
     before: Annotated[str | None, Query(max_length=64, description="only jobs older than this one")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    found, following = await jobs.page(process, caller.project, state=state, kind=kind, before=before, limit=limit)
+    found, following = await jobs.page(
+        process, caller.project, state=state, kind=kind, text=text, before=before, limit=limit
+    )
     return JobPage(jobs=found, next=following)
 
 

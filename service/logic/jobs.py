@@ -13,7 +13,7 @@ from service.logic.fleet import Choice
 from service.process import Process
 from shipway.exceptions import Conflict, NotFound, Unavailable
 from shipway.models.event import Event, LogChunk, StateChanged, StepChanged, StepStatus
-from shipway.models.job import Job, JobState
+from shipway.models.job import Job, JobState, names_of
 from shipway.models.spec import Credentials, Kind, Spec
 from shipway.models.token import Caller
 from shipway.storage.events import ends
@@ -105,9 +105,19 @@ async def find(process: Process, project: str, job_id: str) -> Job:
 
 
 async def page(
-    process: Process, project: str, *, state: JobState | None, kind: Kind | None, before: str | None, limit: int
+    process: Process,
+    project: str,
+    *,
+    state: JobState | None,
+    kind: Kind | None,
+    text: str | None,
+    before: str | None,
+    limit: int,
 ) -> tuple[list[Job], str | None]:
-    """List a project's jobs, newest first; returns the page and where the next one starts."""
+    """List a project's jobs, newest first; returns the page and where the next one starts.
+
+    With a text, only those in whose id, image names or worker it occurs.
+    """
     found: list[Job] = []
     scanned = 0
     async with reaching_redis():
@@ -115,7 +125,7 @@ async def page(
             jobs = await process.jobs.page(project, before, limit)
             for job in jobs:
                 before = job.id
-                if state in (None, job.state) and kind in (None, job.kind):
+                if state in (None, job.state) and kind in (None, job.kind) and _mentions(job, text):
                     found.append(job)
                 if len(found) == limit:
                     return found, before
@@ -123,6 +133,10 @@ async def page(
                 return found, None
             scanned += len(jobs)
     return found, before
+
+
+def _mentions(job: Job, text: str | None) -> bool:
+    return not text or any(text.lower() in word.lower() for word in (job.id, job.worker or "", *names_of(job)))
 
 
 async def cancel(process: Process, caller: Caller, job_id: str) -> Job:

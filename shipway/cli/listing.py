@@ -14,12 +14,12 @@ from rich.text import Text
 
 from shipway.cli.interruption import Interrupted, Interruption
 from shipway.cli.plain import PlainDisplay
-from shipway.cli.summary import names_of, pushed_lines, summary_lines
+from shipway.cli.summary import pushed_lines, summary_lines
 from shipway.cli.tables import console, print_json, table
 from shipway.cli.text import one_line, safe_lines, seconds
 from shipway.client import AsyncClient
 from shipway.client.paths import job_path
-from shipway.models.job import Job, JobState
+from shipway.models.job import Job, JobState, names_of
 from shipway.models.worker import Worker
 
 T = TypeVar("T")

@@ -9,14 +9,7 @@ from typing import Any
 from shipway.cli.text import one_line, seconds
 from shipway.exceptions import ClientError
 from shipway.models.event import StepStatus
-from shipway.models.job import Job, counted_steps
-
-
-def names_of(job: Job) -> tuple[str, ...]:
-    """The names a job's spec gives to images, or else those of what it is about."""
-    spec = job.spec
-    about = getattr(spec, "image", None) or getattr(spec, "container", None)
-    return tuple(getattr(spec, "tags", ()) or getattr(spec, "images", ()) or ([about] if about else []))
+from shipway.models.job import Job, counted_steps, names_of
 
 
 def cached_steps(job: Job) -> str | None:

@@ -106,6 +106,13 @@ class Job(BaseModel):
     events: int = Field(0, description="number of the newest event")
 
 
+def names_of(job: Job) -> tuple[str, ...]:
+    """The names a job's spec gives to images, or else those of what it is about."""
+    spec = job.spec
+    about = getattr(spec, "image", None) or getattr(spec, "container", None)
+    return tuple(getattr(spec, "tags", ()) or getattr(spec, "images", ()) or ([about] if about else []))
+
+
 def counted_steps(steps: tuple[Step, ...]) -> list[Step]:
     """The steps that ended and count in figures: the user's own without FROM, which runs nothing.
 

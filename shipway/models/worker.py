@@ -28,6 +28,8 @@ class Worker(BaseModel):
     os: str | None = None
     architecture: str | None = None
     platform: str | None = Field(None, description="os/architecture of its daemon")
+    disk_free: int | None = Field(None, description="bytes free where its daemon keeps its data; null when unseen")
+    disk_size: int | None = Field(None, description="bytes of that disk")
     capacity: int = Field(description="how many jobs it runs at once")
     running: int = Field(0, description="how many it runs now")
     last_seen: float = Field(description="seconds since the epoch, by Redis's clock")

@@ -138,6 +138,16 @@ class BlobStore:
             async for chunk in answer.stream(min_chunk_size=READ_CHUNK):
                 yield bytes(chunk)
 
+    async def read_part(self, project: str, blob: str, offset: int, size: int) -> bytes:
+        """Read some bytes of a blob; fewer where it ends.
+
+        Raises:
+            FileNotFoundError: there is none.
+            Unavailable: the store is out of reach.
+        """
+        with _reading_store():
+            return bytes(await obstore.get_range_async(self._store, _blob(project, blob), start=offset, length=size))
+
     async def keep(self, project: str, blob: str, seconds: float) -> None:
         """Let a blob live for some seconds from now; the reaper removes it after that, unless it is kept again."""
         await self._redis.zadd(keys.EXPIRING, {_blob(project, blob): await self._now() + seconds})
