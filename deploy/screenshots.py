@@ -24,6 +24,7 @@ from deploy.local.engine import REPOSITORY, engine
 from deploy.local.processes import PartError
 from deploy.local.signals import Stopped, raise_on_signals
 from deploy.local.stack import Plan, Stack
+from service import session
 from shipway.client import Client
 from shipway.models.event import StepStatus
 from shipway.models.job import Job
@@ -90,7 +91,7 @@ def take() -> int:
             with Stack(plan) as stack:
                 for name in ("harbour-1", "harbour-2"):
                     stack.add_worker(name)
-                with Client(stack.service.url) as client:
+                with Client(stack.service.url, token=stack.token) as client:
                     scene = _builds(stack, client, Path(folder) / "shop")
                     asyncio.run(_past(stack, scene.rebuilt))
                     _photograph(stack, scene)
@@ -201,6 +202,7 @@ def _photograph_in(browser: Browser, stack: Stack, scene: Scene) -> None:
                 device_scale_factor=1 if suffix == "" else 2,
                 base_url=stack.service.url,
             )
+            context.add_cookies([{"name": session.COOKIE, "value": stack.token, "url": stack.service.url}])
             page = context.new_page()
             for name, path in paths.items():
                 if suffix == "" or (name in ("builds", "build-running") and scheme == "light"):

@@ -6,15 +6,16 @@ from time import perf_counter
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import metrics
+from service import metrics, session
 from service.errors import answer
 from service.logic.access import identify
 from service.process import Process
-from shipway.exceptions import ShipwayError
+from shipway.exceptions import ShipwayError, Unauthorized
 
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/readyz", "/login"})
 """Paths that need no token."""
 
 
@@ -51,13 +52,24 @@ class Identified:
         self._process = process
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN:
-            scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("authorization"))
+        if scope["type"] == "http" and scope["path"] not in OPEN and not scope["path"].startswith("/static/"):
+            headers = Headers(scope=scope)
             try:
-                caller = await identify(self._process, token if scheme.lower() == "bearer" else "")
+                caller = await identify(self._process, _token(headers, scope["method"]))
             except ShipwayError as error:
+                if error.status == Unauthorized.status and "text/html" in headers.get("accept", ""):
+                    await RedirectResponse("/login", status_code=303)(scope, receive, send)
+                    return
                 await answer(error, error.status)(scope, receive, send)
                 return
             address = scope["client"][0] if scope["client"] else ""
             scope.setdefault("state", {})["caller"] = caller.model_copy(update={"address": address})
         await self._app(scope, receive, send)
+
+
+def _token(headers: Headers, method: str) -> str:
+    """The token of the Authorization header, or of a browser's cookie."""
+    scheme, token = get_authorization_scheme_param(headers.get("authorization"))
+    if not scheme:
+        return session.token_in(headers, method)
+    return token if scheme.lower() == "bearer" else ""

@@ -18,8 +18,8 @@ from shipway.storage.pace import Pace
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.tokens import TokenStore
-from shipway.storage.trust import TrustStore
 from shipway.storage.trends import TrendLog
+from shipway.storage.trust import TrustStore
 from shipway.storage.workers import WorkerRegistry
 
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BeforeValidator
 
+from service import session
 from service.console.charts import charts, when
 from service.console.rendering import page
 from service.console.route import Page
 from service.console.waterfall import waterfall
 from service.handlers.parameters import Admin, Builder, JobId, OnProcess, Reader
 from service.logic import fleet, jobs
+from service.logic.access import identify
 from service.logic.comparison import compare
 from service.logic.excerpts import excerpt
 from service.logic.trends import Span, trends
-from shipway.exceptions import Conflict
+from shipway.exceptions import Conflict, Unauthorized
 from shipway.models.job import JobState
 from shipway.models.spec import BuildSpec, Credentials, Kind
 
 router = APIRouter(route_class=Page, include_in_schema=False, default_response_class=HTMLResponse)
 static = StaticFiles(directory=Path(__file__).parent / "static")
 
+BLANK = BeforeValidator(lambda value: value or None)
+"""A form sends a field that was left blank as well."""
 PAGE = 50
 """Jobs on one page."""
 
@@ -33,12 +39,14 @@ PAGE = 50
 async def show_builds(
     process: OnProcess,
     caller: Reader,
-    state: Annotated[JobState | None, Query()] = None,
-    kind: Annotated[Kind | None, Query()] = None,
+    state: Annotated[JobState | None, BLANK] = None,
+    kind: Annotated[Kind | None, BLANK] = None,
     text: Annotated[str, Query(max_length=256)] = "",
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> HTMLResponse:
-    found, following = await jobs.page(process, caller.project, state=state, kind=kind, text=text, before=before, limit=PAGE)
+    found, following = await jobs.page(
+        process, caller.project, state=state, kind=kind, text=text, before=before, limit=PAGE
+    )
     return page(
         "builds.html",
         project=caller.project,
@@ -51,6 +59,30 @@ async def show_builds(
         states=list(JobState),
         kinds=list(Kind),
     )
+
+
+@router.get("/login")
+async def show_login() -> HTMLResponse:
+    return page("login.html", error=None)
+
+
+@router.post("/login")
+async def login(request: Request, process: OnProcess) -> Response:
+    session.check_origin(request.headers)
+    sent = parse_qs((await request.body()).decode(errors="replace"), max_num_fields=1)
+    token = sent.get("token", [""])[0].strip()
+    try:
+        await identify(process, token)
+    except Unauthorized as error:
+        return page("login.html", error.status, error=error)
+    return session.begin(token, secure=request.url.scheme == "https")
+
+
+@router.post("/logout")
+async def logout() -> Response:
+    answer = _to("/login")
+    answer.delete_cookie(session.COOKIE)
+    return answer
 
 
 @router.get("/jobs/{id}")
@@ -107,7 +139,9 @@ async def resume(name: str, process: OnProcess, caller: Admin) -> RedirectRespon
 @router.get("/trends")
 async def show_trends(process: OnProcess, caller: Reader, span: Span = "day") -> HTMLResponse:
     counted = await trends(process, caller.project, span)
-    return page("trends.html", project=caller.project, trends=counted, charts=charts(counted, span), span=span, when=when)
+    return page(
+        "trends.html", project=caller.project, trends=counted, charts=charts(counted, span), span=span, when=when
+    )
 
 
 def _to(path: str) -> RedirectResponse:
