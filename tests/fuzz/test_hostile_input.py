@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
 from service.handlers.docker_query import FLAGS, JSON, TEXT, build_fields, registry_logins
-from shipway.client import dockerfile
+from shipway.context import dockerfile
 from shipway.context.decompress import Decompressor
 from shipway.context.dockerignore import PatternMatcher, read_patterns
 from shipway.context.limits import Limits
