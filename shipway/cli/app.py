@@ -30,7 +30,6 @@ app = typer.Typer(
     name="shipway",
     help="Build container images on the machines that have Docker, from one that need not.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     # Rich takes 0.2 s to draw a help page.
     rich_markup_mode=None,

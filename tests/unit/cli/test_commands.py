@@ -80,6 +80,14 @@ def test_help_needs_no_service(shipway: Shipway) -> None:
     assert "build" in shipway("--help").stdout
 
 
+def test_shells_complete_commands(environment: dict[str, str]) -> None:
+    asked = {"_SHIPWAY_COMPLETE": "complete_bash", "COMP_WORDS": "shipway pu", "COMP_CWORD": "1"}
+    script = Path(sys.executable).with_name("shipway")
+    done = subprocess.run([script], env=environment | asked, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["push", "pull"]
+
+
 def test_help_loads_none_of_the_heavy_libraries(environment: dict[str, str]) -> None:
     code = "import sys, shipway.cli.app; print([m for m in ('httpx', 'pydantic', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
