@@ -31,6 +31,10 @@ engine28: ## fetch the current Docker Engine beside the installed one, if the ma
 tools: ## fetch what checks the files of deploy/: prometheus, nginx
 	@sh deploy/tools/fetch.sh || echo "tools: could not be fetched; the tests that need them are skipped"
 
+.PHONY: valkey
+valkey: ## fetch Valkey, if the machine's package sources have it
+	@sh deploy/valkey/fetch.sh || echo "valkey: could not be fetched; the test with it is skipped"
+
 .PHONY: check
 check: setup ## lint, format, types, import contracts, spelling
 	@$(PYTHON) -m ruff check .
@@ -40,7 +44,7 @@ check: setup ## lint, format, types, import contracts, spelling
 	@$(PYTHON) -m codespell_lib
 
 .PHONY: test
-test: setup engine28 tools ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
+test: setup engine28 tools valkey ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well
 	@$(PYTEST) $(AT_ONCE)
 	@if [ -x .cache/engine28/usr/sbin/dockerd ]; then echo "the same on Engine 28:"; \
 		SHIPWAY_TEST_ENGINE=28 $(PYTEST) $(AT_ONCE) -m "not engine_independent" tests/integration; \

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import service.errors
 from service.console import pages
 from service.handlers import (
+    agents,
     artifacts,
     audit,
     builds,
@@ -59,8 +60,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Identified, process=process)
     app.add_middleware(Hardened, stall=process.settings.http_stall)
     app.add_middleware(Measured)  # the outermost: what is refused counts
-    parts = (contexts, builds, artifacts, moves, jobs, images, registries, workers, tokens, trust, audit, health, pages)
-    for part in parts:
+    of_jobs = (contexts, builds, artifacts, moves, jobs, agents, images)
+    for part in (*of_jobs, registries, workers, tokens, trust, audit, health, pages):
         app.include_router(part.router)
     app.mount("/static", pages.static)
     return app

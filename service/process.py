@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from service.issuers import Issuers
 from shipway.queue import Queue
 from shipway.settings import Settings
+from shipway.storage.agents import AgentMail
 from shipway.storage.audit import AuditLog
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
@@ -30,6 +31,7 @@ class Process:
     settings: Settings
     redis: Redis
     jobs: JobStore
+    agents: AgentMail
     events: EventLog
     trends: TrendLog
     workers: WorkerRegistry
@@ -53,6 +55,7 @@ class Process:
             settings=settings,
             redis=redis,
             jobs=JobStore(redis, settings),
+            agents=AgentMail(redis, sealer),
             events=EventLog(redis, blobs),
             trends=TrendLog(redis),
             workers=WorkerRegistry(redis),

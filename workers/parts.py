@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from shipway.egress import Egress
+from shipway.storage.agents import AgentMail
 from shipway.storage.answers import AnswerStore
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
@@ -28,6 +29,7 @@ class Parts:
 
     settings: WorkerSettings
     jobs: JobStore
+    agents: AgentMail
     events: EventLog
     answers: AnswerStore
     lineages: LineageStore
@@ -53,6 +55,7 @@ class Parts:
                 yield cls(
                     settings=settings,
                     jobs=JobStore(redis, settings),
+                    agents=AgentMail(redis, sealer),
                     events=EventLog(redis, blobs),
                     answers=AnswerStore(redis, settings.retention),
                     lineages=LineageStore(redis, settings.retention),

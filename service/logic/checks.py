@@ -44,11 +44,14 @@ def check_alone(process: Process, project: str, spec: Spec) -> None:
 
     Raises:
         InvalidRequest: as the checks below.
+        Unavailable: its client forwards ssh agents, and there is no key to protect that with.
     """
     check_push(spec)
     limits.check_timeout(process, spec)
     if isinstance(spec, BuildSpec):
         check_network(process, project, spec)
+        if spec.agents:
+            process.sealer.require()
 
 
 def check_network(process: Process, project: str, spec: BuildSpec) -> None:

@@ -74,7 +74,8 @@ def build(
         list[str] | None, typer.Option(metavar="id=ID[,src=FILE|,env=NAME]", help="Secret for RUN --mount.")
     ] = None,
     ssh: Annotated[
-        list[str] | None, typer.Option(metavar="ID=KEYFILE", help="Private key for RUN --mount=type=ssh.")
+        list[str] | None,
+        typer.Option(metavar="ID[=SOCKET|KEYFILE]", help="Agent here, or private key, for RUN --mount=type=ssh."),
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label for the image.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
@@ -105,6 +106,9 @@ def build(
     if detach and (iidfile or metadata_file or quiet):
         raise typer.BadParameter("with --detach there is no image yet for --iidfile, --metadata-file or --quiet")
     try:
+        agents = arguments.ssh(ssh or [])
+        if detach and agents.agents:
+            raise typer.BadParameter("with --detach nobody would answer for an ssh agent here; name a private key")
         wanted: BuildKeywords = {
             "tags": tags or [],
             "push": push,
@@ -119,7 +123,8 @@ def build(
             "cache_from": arguments.cache_from(cache_from or []),
             "builder": builder.value,
             "secrets": arguments.secrets(secret or []),
-            "ssh": arguments.ssh(ssh or []),
+            "ssh": agents.keys,
+            "agents": list(agents.agents),
             "worker": worker,
         }
         limit(wanted, timeout, priority)
@@ -131,7 +136,7 @@ def build(
     from shipway.cli.session import Manner
 
     manner = Manner(context.obj, progress.value, quiet, detach)
-    command = BuildCommand(path, wanted, file, manner, iidfile, metadata_file)
+    command = BuildCommand(path, wanted, file, manner, iidfile, metadata_file, agents.agents)
     raise typer.Exit(run_build(command))
 
 

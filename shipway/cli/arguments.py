@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|d|)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -59,21 +60,30 @@ def secrets(given: Iterable[str], environment: Mapping[str, str] = os.environ) -
     return found
 
 
-def ssh(given: Iterable[str]) -> dict[str, list[bytes]]:
-    """`--ssh ID=KEYFILE[,KEYFILE…]`. Returns the keys; they are read now.
+class SshSources(NamedTuple):
+    """Where ssh agents for steps come from: `keys` of agents that the worker plays, sockets of `agents` here."""
 
-    Docker's `--ssh default` and `ID=SOCKET` mean an agent on this machine, which no worker can reach.
+    keys: dict[str, list[bytes]]
+    agents: dict[str, Path]
+
+
+def ssh(given: Iterable[str], environment: Mapping[str, str] = os.environ) -> SshSources:
+    """`--ssh ID[=SOCKET|KEYFILE[,KEYFILE…]]`, as docker has it; ID alone is the agent at `SSH_AUTH_SOCK`.
+
+    Keys are read now.
     """
-    found: dict[str, list[bytes]] = {}
+    found = SshSources({}, {})
     for text in given:
         name, _, files = text.partition("=")
-        paths = [Path(file).expanduser() for file in files.split(",") if file]
-        if not name or not paths or any(path.is_socket() for path in paths):
+        paths = [Path(file).expanduser() for file in (files or environment.get("SSH_AUTH_SOCK", "")).split(",") if file]
+        if not name or not paths:
             raise ArgumentError(
-                f"--ssh {text!r}: an agent on this machine can't be reached from a worker; name a private key, as in "
-                f"--ssh {name or 'default'}=~/.ssh/id_ed25519"
+                f"--ssh {text!r}: there is no ssh agent (SSH_AUTH_SOCK is not set), and no key is named"
             )
-        found[name] = [_content(path, f"--ssh {name}") for path in paths]
+        if len(paths) == 1 and paths[0].is_socket():
+            found.agents[name] = paths[0]
+        else:
+            found.keys[name] = [_content(path, f"--ssh {name}") for path in paths]
     return found
 
 
@@ -117,6 +127,23 @@ def cache_from(given: Iterable[str]) -> list[str]:
             raise ArgumentError(f"--cache-from {text!r}: only images in registries are supported")
         found.append(fields["ref"])
     return found
+
+
+class ImageFilters(NamedTuple):
+    """Which images are wanted: with or without a name, and of a name that fits one of some patterns."""
+
+    dangling: bool | None
+    references: list[str]
+
+
+def image_filters(given: Iterable[str]) -> ImageFilters:
+    """`--filter dangling=true|false`, `--filter reference=PATTERN`."""
+    pairs = [_pair(text, "=", f"--filter {text!r}: expected dangling=true or reference=PATTERN") for text in given]
+    states = {value.lower() for name, value in pairs if name == "dangling"}
+    if len(states) > 1 or not states <= {"true", "false"} or {name for name, _ in pairs} - {"dangling", "reference"}:
+        raise ArgumentError("--filter: expected dangling=true, dangling=false or reference=PATTERN")
+    dangling = states.pop() == "true" if states else None
+    return ImageFilters(dangling, [value for name, value in pairs if name == "reference"])
 
 
 def duration(text: str, option: str = "--timeout") -> float:

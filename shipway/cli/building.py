@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class BuildCommand:
     manner: Manner = field(default_factory=Manner)
     iidfile: Path | None = None
     metadata_file: Path | None = None
+    agents: Mapping[str, Path] = field(default_factory=dict)
 
 
 def run_build(command: BuildCommand) -> int:
@@ -68,7 +70,8 @@ class _Build:
         )
         # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
         job = await session.client.submit(request)
-        return await session.settle(job, self._report, _dockerfile_text(self._command, local))
+        async with session.client.forwarding(job.id, self._command.agents, warn=session.display.notice):
+            return await session.settle(job, self._report, _dockerfile_text(self._command, local))
 
     def _prepare(self) -> LocalContext:
         path, file = self._command.path, self._command.file

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shipway.cli import arguments
 from shipway.cli.parameters import Json, Worker
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,30 +23,39 @@ WorkerName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, h
 def images(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this repository, or this image.")] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", "-f", metavar="FILTER", help="dangling=true|false, or reference=PATTERN."),
+    ] = None,
     no_trunc: NoTrunc = False,
     quiet: Ids = False,
     as_json: Json = False,
 ) -> None:
     """List the images on all workers: where, since when, how big."""
+    try:
+        wanted = arguments.image_filters(filters or [])
+    except arguments.ArgumentError as fault:
+        raise typer.BadParameter(str(fault)) from None
     from shipway.cli.picturing import list_images
 
-    raise typer.Exit(list_images(context.obj, name, as_json=as_json, quiet=quiet, no_trunc=no_trunc))
+    raise typer.Exit(list_images(context.obj, name, wanted, as_json=as_json, quiet=quiet, no_trunc=no_trunc))
 
 
 @app.command()
 def history(
     context: typer.Context,
     image: Image,
+    human: Annotated[bool, typer.Option("--human/--no-human", "-H", help="Sizes and times for people.")] = True,
     no_trunc: NoTrunc = False,
     quiet: Ids = False,
     as_json: Json = False,
     worker: Worker = None,
 ) -> None:
     """Show how an image came about, newest line first."""
-    from shipway.cli.picturing import show_history
+    from shipway.cli.picturing import ask_history, print_history
 
-    code = show_history(context.obj, image, worker=worker, as_json=as_json, quiet=quiet, no_trunc=no_trunc)
-    raise typer.Exit(code)
+    lines = ask_history(context.obj, image, worker)
+    raise typer.Exit(print_history(lines, human=human, as_json=as_json, quiet=quiet, no_trunc=no_trunc))
 
 
 @app.command()

@@ -213,6 +213,7 @@ def push(
     tags: Annotated[
         list[str] | None, typer.Option("--tag", "-t", metavar="NAME", help="Name to push it by, in place of its own.")
     ] = None,
+    all_tags: Annotated[bool, typer.Option("--all-tags", "-a", help="Push all names of the repository IMAGE.")] = False,
     worker: Worker = None,
     timeout: Timeout = None,
     priority: Priority = None,
@@ -221,14 +222,16 @@ def push(
     detach: Detach = False,
 ) -> None:
     """Push an image to its registry, or to several by other names."""
+    if all_tags and tags:
+        raise typer.BadParameter("give either --all-tags or names by --tag")
     wanted: PushKeywords = {"tags": tags or [], "worker": worker}
     with _usage():
         limit(wanted, timeout, priority)
-    from shipway.cli.moving import run_push
+    from shipway.cli.moving import run_push, run_push_all
     from shipway.cli.session import Manner
 
     manner = Manner(context.obj, progress.value, quiet, detach)
-    raise typer.Exit(run_push(manner, image, wanted))
+    raise typer.Exit((run_push_all if all_tags else run_push)(manner, image, wanted))
 
 
 @app.command()

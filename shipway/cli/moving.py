@@ -10,7 +10,7 @@ import typer
 
 from shipway.cli.display import SilentDisplay
 from shipway.cli.fleet import settle_all
-from shipway.cli.naming import resolved
+from shipway.cli.naming import in_repository, resolved
 from shipway.cli.session import Manner, Session, run_session
 from shipway.cli.standard import STANDARD_INPUT, standard_input
 from shipway.cli.summary import pushed_lines, summary_lines
@@ -19,6 +19,8 @@ from shipway.client.copies import Copies
 from shipway.client.move_options import CommitKeywords, ImportKeywords, PruneKeywords, PullKeywords, PushKeywords
 from shipway.client.moves import check_commit, check_import
 from shipway.context.url import is_remote
+from shipway.exceptions import NotFound
+from shipway.models.image import ImageOnWorker
 from shipway.models.job import Job, JobState
 
 
@@ -74,6 +76,32 @@ def run_push(manner: Manner, image: str, options: PushKeywords) -> int:
         return session.conclude(job, lambda job: _print_lines(_pushed(job)))
 
     return run_session(manner, push)
+
+
+def run_push_all(manner: Manner, repository: str, options: PushKeywords) -> int:
+    """Push every name that a repository has on the workers; returns the exit code: 0 only if all went well."""
+
+    async def push(session: Session) -> int:
+        logins = await session.logins([repository])
+        held = await session.unless_asked(session.client.images())
+        images = [image for image in held if options.get("worker") in (None, image.worker)]
+        jobs = []
+        for image, names in _names_in(repository, images):
+            wanted: PushKeywords = {**options, "tags": names, "registries": logins, "worker": image.worker}
+            jobs.append(await session.client.push(image.id, **wanted))
+        if not jobs:
+            raise NotFound(f"no worker has an image of {repository}", slug="image-unknown", field="image")
+        return await settle_all(session, jobs, _pushed)
+
+    return run_session(manner, push)
+
+
+def _names_in(repository: str, images: Iterable[ImageOnWorker]) -> Iterable[tuple[ImageOnWorker, list[str]]]:
+    """Each image that has names in a repository, with these; of several workers that know a name, the first counts."""
+    holders = {name: image for image in reversed([*images]) for name in image.tags if in_repository(name, repository)}
+    return [
+        (image, [name for name, held in holders.items() if held == image]) for image in dict.fromkeys(holders.values())
+    ]
 
 
 def run_pull(manner: Manner, image: str, options: PullKeywords) -> int:

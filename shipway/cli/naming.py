@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 from shipway.client import AsyncClient
 from shipway.exceptions import ClientError
+from shipway.models.reference import Reference
 
 _DIGITS = re.compile(r"(?:sha256:)?(?P<digits>[0-9a-f]{4,64})")
 _WHOLE = 64
@@ -27,3 +29,24 @@ async def resolved(client: AsyncClient, image: str) -> str:
     if len(ids) > 1:
         raise ClientError(f"{len(ids)} images have an id that begins with {image}", slug="image-ambiguous")
     return ids.pop() if ids else image
+
+
+def in_repository(name: str, repository: str) -> bool:
+    """Whether an image's name is one of a repository; raises ClientError when that is no repository's name."""
+    try:
+        wanted = Reference.parse(repository)
+    except ValueError as fault:
+        raise ClientError(str(fault), slug="invalid-image-name", field="image") from None
+    if wanted.digest or repository.endswith(f":{wanted.tag}"):
+        raise ClientError(f"{repository!r} names one image, not a repository", slug="invalid-image-name", field="image")
+    return Reference.parse(name).name == wanted.name
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether an image's name, with its tag or without, fits a pattern; `*` stands for anything but a slash."""
+    repository = name.rpartition(":")[0]
+    return any(_fits(given.split("/"), pattern.split("/")) for given in (name, repository))
+
+
+def _fits(parts: list[str], patterns: list[str]) -> bool:
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

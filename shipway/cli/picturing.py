@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 import typer
 
+from shipway.cli.arguments import ImageFilters
 from shipway.cli.listing import with_client
-from shipway.cli.naming import resolved
+from shipway.cli.naming import matches, resolved
 from shipway.cli.tables import ago, console, print_json, table
 from shipway.cli.text import one_line, size
 from shipway.client import AsyncClient
@@ -20,9 +22,12 @@ _SHORT_LINE = 45
 _NONE = "<none>"
 
 
-def list_images(url: str | None, name: str | None, *, as_json: bool, quiet: bool, no_trunc: bool) -> int:
-    """Print the images on all workers, newest first: all, or those of one repository."""
-    found = [image for image in with_client(url, AsyncClient.images) if name is None or list(_named(image, name))]
+def list_images(
+    url: str | None, name: str | None, filters: ImageFilters, *, as_json: bool, quiet: bool, no_trunc: bool
+) -> int:
+    """Print the images on all workers, newest first: all, or those of one repository or that pass filters."""
+    known = [image for image in with_client(url, AsyncClient.images) if _passes(image, filters)]
+    found = [image for image in known if name is None or list(_named(image, name))]
     found.sort(key=lambda image: (-image.created, image.id, image.worker))
     if as_json:
         print_json({"images": [image.model_dump(mode="json") for image in found]})
@@ -41,13 +46,17 @@ def list_images(url: str | None, name: str | None, *, as_json: bool, quiet: bool
     return 0
 
 
-def show_history(url: str | None, image: str, *, worker: str | None, as_json: bool, quiet: bool, no_trunc: bool) -> int:
-    """Print how an image came about, newest line first."""
+def ask_history(url: str | None, image: str, worker: str | None) -> tuple[HistoryEntry, ...]:
+    """Ask how an image came about, newest line first."""
 
     async def ask(client: AsyncClient) -> tuple[HistoryEntry, ...]:
         return await client.history(await resolved(client, image), worker=worker)
 
-    lines = with_client(url, ask)
+    return with_client(url, ask)
+
+
+def print_history(lines: Iterable[HistoryEntry], *, human: bool, as_json: bool, quiet: bool, no_trunc: bool) -> int:
+    """Print how an image came about."""
     if as_json:
         print_json([line.model_dump(mode="json") for line in lines])
         return 0
@@ -60,7 +69,8 @@ def show_history(url: str | None, image: str, *, worker: str | None, as_json: bo
         by = one_line(line.created_by)
         shown = by if no_trunc or len(by) <= _SHORT_LINE else f"{by[: _SHORT_LINE - 1]}…"
         shown_id = line.id if no_trunc else _short(line.id)
-        listed.add_row(shown_id, ago(line.created), shown, size(line.size), one_line(line.comment))
+        created = ago(line.created) if human else datetime.fromtimestamp(line.created, UTC).isoformat()
+        listed.add_row(shown_id, created, shown, size(line.size) if human else str(line.size), one_line(line.comment))
     console().print(listed)
     return 0
 
@@ -84,6 +94,11 @@ def rest_worker(url: str | None, name: str, *, on: bool) -> int:
     with_client(url, ask)
     typer.echo(name)
     return 0
+
+
+def _passes(image: ImageOnWorker, filters: ImageFilters) -> bool:
+    named = any(matches(tag, pattern) for tag in image.tags for pattern in filters.references)
+    return filters.dangling in (None, not image.tags) and (named or not filters.references)
 
 
 def _named(image: ImageOnWorker, name: str | None) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Self, Unpack
 
+from shipway.client.agents import Agents
 from shipway.client.answers import JobPage, WorkerList
 from shipway.client.config import service_token, service_url
 from shipway.client.connection import Connection
@@ -43,7 +44,7 @@ INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
 
-class AsyncClient(Moves, Images, Tokens, Registries):
+class AsyncClient(Agents, Moves, Images, Tokens, Registries):
     """Talks to one Shipway service. Use it as an asynchronous context manager.
 
     Args:

@@ -19,9 +19,10 @@ M = TypeVar("M", bound=BaseModel)
 class BuildKeywords(TypedDict, total=False):
     """What `build` takes besides the context; see `shipway.models.spec.BuildOptions` for the meaning.
 
-    `secrets` maps a secret's id to its value; `ssh` maps an agent's id to its private keys; `registries` maps a
-    registry's host to its login; `build_contexts` maps a name to a directory, a URL, `docker-image://` with an image's
-    name, or the digest of an uploaded context.
+    `secrets` maps a secret's id to its value; `ssh` maps an ssh agent's id to its private keys; `agents` are ids of ssh
+    agents that this side answers for (see `forwarding`); `registries` maps a registry's host to its login;
+    `build_contexts` maps a name to a directory, a URL, `docker-image://` with an image's name, or the digest of an
+    uploaded context.
     """
 
     tags: Sequence[str]
@@ -35,6 +36,7 @@ class BuildKeywords(TypedDict, total=False):
     network: str | None
     extra_hosts: Sequence[str]
     cache_from: Sequence[str]
+    agents: Sequence[str]
     build_contexts: Mapping[str, str]
     builder: str
     worker: str | None

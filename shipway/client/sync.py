@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Self, Unpack
 
+from shipway.client.agents import Warn
 from shipway.client.aio import AsyncClient
 from shipway.client.answers import JobPage
 from shipway.client.options import BuildKeywords
@@ -112,6 +114,18 @@ class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries):
         finally:
             with suppress(RuntimeError):  # the client was closed before the iterator
                 self._portal.run(events.aclose())
+
+    @contextmanager
+    def forwarding(
+        self, job_id: str, agents: Mapping[str, str | Path], *, warn: Warn = lambda _: None
+    ) -> Iterator[None]:
+        """See `AsyncClient.forwarding`."""
+        answering = self._client.forwarding(job_id, agents, warn=warn)
+        self._portal.run(answering.__aenter__())
+        try:
+            yield
+        finally:
+            self._portal.run(answering.__aexit__(None, None, None))
 
     def wait(self, job_id: str, *, check: bool = False) -> Job:
         """See `AsyncClient.wait`."""

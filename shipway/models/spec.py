@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
+from shipway.models.agent import MAX_AGENTS
 from shipway.models.reference import Reference, is_registry, registry_host
 
 MAX_TEXT = 65_536
@@ -201,6 +202,9 @@ class BuildOptions(Options):
         Field((), max_length=256, description="HOST:IP lines for /etc/hosts of RUN steps")
     )
     cache_from: tuple[ImageName, ...] = Field((), max_length=64, description="images to take cached steps from")
+    agents: tuple[Name, ...] = Field(
+        (), max_length=MAX_AGENTS, description="ids of ssh agents that the client answers for while the build runs"
+    )
     builder: Builder = Builder.BUILDKIT
 
     @model_validator(mode="after")

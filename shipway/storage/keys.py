@@ -5,6 +5,9 @@
 | `shipway:job:{id}` | hash | the record of one job | retention, renewed at each transition |
 | `shipway:job:{id}:events` | stream | its events; entry `N-0` is event number N | as the record |
 | `shipway:job:{id}:credentials` | string | sealed secrets and registry logins | deleted when the job ends |
+| `shipway:job:{id}:agent` | stream | what steps ask ssh agents of the client, sealed | 2 minutes |
+| `shipway:job:{id}:agent:attended` | string | that a client answers for its agents | 12 s |
+| `shipway:job:{id}:agent:{number}` | list | an agent's answer, sealed | 2 minutes |
 | `shipway:logins:{project}` | hash | sealed registry logins of a project, by registry | persistent |
 | `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, ids are dropped |
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
@@ -70,6 +73,18 @@ def events(job_id: str) -> str:
 
 def credentials(job_id: str) -> str:
     return f"shipway:job:{job_id}:credentials"
+
+
+def agent(job_id: str) -> str:
+    return f"shipway:job:{job_id}:agent"
+
+
+def agent_attended(job_id: str) -> str:
+    return f"shipway:job:{job_id}:agent:attended"
+
+
+def agent_answer(job_id: str, number: str) -> str:
+    return f"shipway:job:{job_id}:agent:{number}"
 
 
 def jobs(project: str) -> str:

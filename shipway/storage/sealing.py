@@ -21,14 +21,7 @@ class Sealer:
         Raises:
             Unavailable: there are credentials but this service has no key to seal them with.
         """
-        if credentials == Credentials():
-            return ""
-        if self._fernet is None:
-            raise Unavailable(
-                "This service has no key to protect secrets with; its operator must set SHIPWAY_SECRET_KEYS.",
-                slug="secrets-unavailable",
-            )
-        return self._fernet.encrypt(credentials.model_dump_json().encode()).decode()
+        return "" if credentials == Credentials() else self.lock(credentials.model_dump_json().encode())
 
     def unseal(self, sealed: str) -> Credentials:
         """Read what `seal` made; '' gives no credentials.
@@ -36,11 +29,34 @@ class Sealer:
         Raises:
             BuildSystemError: it was sealed with a key that this process doesn't have.
         """
-        if not sealed:
-            return Credentials()
+        return Credentials.model_validate_json(self.unlock(sealed)) if sealed else Credentials()
+
+    def lock(self, raw: bytes) -> str:
+        """Encrypt anything.
+
+        Raises:
+            Unavailable: there is no key.
+        """
+        return self.require().encrypt(raw).decode()
+
+    def require(self) -> MultiFernet:
+        """The keys; raises Unavailable if there are none."""
+        if self._fernet is None:
+            raise Unavailable(
+                "This service has no key to protect secrets with; its operator must set SHIPWAY_SECRET_KEYS.",
+                slug="secrets-unavailable",
+            )
+        return self._fernet
+
+    def unlock(self, sealed: str) -> bytes:
+        """Read what `lock` made.
+
+        Raises:
+            BuildSystemError: it was sealed with a key that this process doesn't have.
+        """
         if self._fernet is not None:
             try:
-                return Credentials.model_validate_json(self._fernet.decrypt(sealed.encode()))
+                return self._fernet.decrypt(sealed.encode())
             except InvalidToken:
                 pass
         raise BuildSystemError(

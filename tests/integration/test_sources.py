@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -349,41 +346,6 @@ def test_further_context_that_is_none_is_told(shipway: Shipway, words: tuple[str
     write(shipway.folder, script("FROM base"))
 
     done = shipway("build", ".", *words)
-
-    assert (done.returncode, f"({slug})" in done.stderr) == (1, True), done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def openssh(program: str) -> dict[str, bytes]:
-    """A program of this machine with the libraries that it needs, to be run by the first of them."""
-    path = shutil.which(program)
-    assert path is not None
-    needed = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
-    files = [Path(path), *map(Path, re.findall(r"(/\S+) \(0x", needed))]
-    return {f"client/{'loader' if file.name.startswith('ld-') else file.name}": file.read_bytes() for file in files}
-
-
-def test_ssh_key_answers_a_step_and_stays_out_of_it(shipway: Shipway, api: HttpApi, dockerd: Dockerd) -> None:
-    key = shipway.folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
-    ssh_add = "chmod +x /client/*; LD_LIBRARY_PATH=/client /client/loader /client/ssh-add -L"
-    lines = ("FROM base", "COPY client /client", f"RUN --mount=type=ssh {ssh_add} > /listed # {once()}")
-    write(shipway.folder / "context", {**script(*lines), **openssh("ssh-add")})
-
-    job = api.wait(shipway.ok("build", "context", "--ssh", f"default={key}", "--detach").strip())
-
-    assert job.state is JobState.SUCCEEDED, job.error
-    listed = content(dockerd, job.result.image_id or "", "/listed")
-    assert listed.split() == key.with_suffix(".pub").read_text().split()
-    assert job.spec.model_dump()["ssh"] == ("default",)
-    assert dockerd.docker("run", "--rm", "--network=none", job.result.image_id or "", "env").stdout.count("SSH") == 0
-
-
-@pytest.mark.parametrize(("given", "slug"), [((), "ssh-key-missing"), (("--ssh", "default=no-key"), "ssh-key-invalid")])
-def test_ssh_key_that_is_missing_or_none_is_told(shipway: Shipway, given: tuple[str, ...], slug: str) -> None:
-    write(shipway.folder, {**script("FROM base", "RUN --mount=type=ssh,required true"), "no-key": b"prose"})
-
-    done = shipway("build", ".", "--no-cache", *given)
 
     assert (done.returncode, f"({slug})" in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr

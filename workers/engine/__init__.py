@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.engine.contract import BuildOutcome, BuildSources, DaemonDescription, Sink
+from workers.engine.contract import Ask, BuildOutcome, BuildSources, DaemonDescription, Sink
 from workers.engine.daemon import Engine
 
-__all__ = ["BuildOutcome", "BuildSources", "DaemonDescription", "Engine", "Sink"]
+__all__ = ["Ask", "BuildOutcome", "BuildSources", "DaemonDescription", "Engine", "Sink"]

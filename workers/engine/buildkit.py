@@ -39,6 +39,7 @@ class BuildKitBuild:
         self._ended = False
         sources = request.sources
         named = {directory_name(name): source for name, source in sources.named.items()}
+        self._ssh = Ssh(request.credentials.ssh, request.agents)
         self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile, **named})
 
     async def run(self) -> BuildOutcome:
@@ -51,7 +52,7 @@ class BuildKitBuild:
         services: list[Service] = [
             self._files,
             Secrets(credentials.secrets),
-            Ssh(credentials.ssh),
+            self._ssh,
             Auth(credentials.registries),
         ]
         try:
@@ -95,6 +96,9 @@ class BuildKitBuild:
             return failures.of_context(self._files.failure)
         failed = self._trace.failed
         ran = failed is not None and not failed.internal
+        if failed is not None and (away := self._ssh.failure(since=failed.started or 0)) is not None:
+            away.step = failed.name
+            return away
         return failures.of_build(text, step=failed.name if failed else None, ran=ran)
 
     async def _stop(self, response: ClientResponse) -> None:

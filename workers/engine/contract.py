@@ -9,6 +9,8 @@ from shipway.context.source import ContextSource
 from shipway.models.event import EventBody, Step
 from shipway.models.spec import BuildSpec, Credentials
 
+Ask = Callable[[bytes], Awaitable[bytes]]
+"""Has an ssh agent elsewhere answer a request; raises JobError when it can't be had."""
 Sink = Callable[[EventBody], Awaitable[None]]
 """Takes the events of a build or a push as they happen. What it raises ends the build."""
 
@@ -66,6 +68,7 @@ class BuildRequest:
         build_id: the attempt as `<job>-<number>`; names the build and its containers to the daemon.
         shared_key: the same for builds that share most of their files: the daemon keeps its last copy under
             this key and asks only for what changed.
+        agents: has ssh agents elsewhere answer for steps, by id.
     """
 
     spec: BuildSpec
@@ -73,6 +76,7 @@ class BuildRequest:
     credentials: Credentials
     build_id: str
     shared_key: str
+    agents: Mapping[str, Ask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

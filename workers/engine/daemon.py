@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from workers.engine.buildkit import BuildKitBuild
 from workers.engine.canary import Canary
 from workers.engine.classic import ClassicBuild
 from workers.engine.containers import Containers
-from workers.engine.contract import BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
+from workers.engine.contract import Ask, BuildOutcome, BuildRequest, BuildSources, DaemonDescription, Sink
 from workers.engine.images import Images
 from workers.engine.logins import auth_body
 from workers.engine.push import push, registered
@@ -102,6 +103,7 @@ class Engine:
         *,
         build_id: str,
         shared_key: str,
+        agents: Mapping[str, Ask] | None = None,
     ) -> BuildOutcome:
         """Build an image; it gets no name, only an id.
 
@@ -114,12 +116,13 @@ class Engine:
             sink: takes the events. What it raises ends the build and comes through.
             build_id: the attempt as `<job>-<number>`.
             shared_key: see `BuildRequest`.
+            agents: see `BuildRequest`.
 
         Raises:
             BuildUserError: the Dockerfile, the context or a credential is at fault.
             BuildSystemError: the daemon or a registry is.
         """
-        request = BuildRequest(spec, sources, credentials, build_id, shared_key)
+        request = BuildRequest(spec, sources, credentials, build_id, shared_key, agents or {})
         async with Canary(self._api) as canary:
             try:
                 outcome = await _builder(spec)(self._api, request, sink).run()

@@ -14,6 +14,7 @@ from shipway.models.spec import Builder, BuildSpec, Credentials
 from shipway.storage.lineages import Left
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
+from workers.forwarding import forwarded
 from workers.patience import patiently
 from workers.work.base import Work
 from workers.work.instant import Instant
@@ -128,6 +129,7 @@ class Building(Work[BuildSpec]):
                 self.recorder,
                 build_id=f"{self.job.id}-{self.attempt}",
                 shared_key=self._shared_key(),
+                agents=forwarded(self.parts.agents, self.job.id, self.spec.agents),
             )
             result = "succeeded"
         except JobError as fault:

@@ -92,13 +92,15 @@ def test_urls_are_told_from_directories(tmp_path: Path, monkeypatch: pytest.Monk
     assert not is_remote("github.com/a")
 
 
-def test_ssh_keys_come_from_files_and_an_agent_here_is_refused(tmp_path: Path) -> None:
+def test_ssh_keys_come_from_files_and_agents_from_sockets(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
     with socket.socket(socket.AF_UNIX) as agent:
         agent.bind(str(tmp_path / "agent"))
 
-        assert ssh([f"default={tmp_path}/a,{tmp_path}/b"]) == {"default": [b"a", b"b"]}
-        for wrong in ("default", f"default={tmp_path}/agent", "=x", f"default={tmp_path}/missing"):
+        here = tmp_path / "agent"
+        assert ssh([f"default={tmp_path}/a,{tmp_path}/b"], {}) == ({"default": [b"a", b"b"]}, {})
+        assert ssh(["default", f"work={here}"], {"SSH_AUTH_SOCK": str(here)}) == ({}, {"default": here, "work": here})
+        for wrong in ("default", f"default={here},{tmp_path}/a", "=x", f"default={tmp_path}/missing"):
             with pytest.raises(ArgumentError):
-                ssh([wrong])
+                ssh([wrong], {})

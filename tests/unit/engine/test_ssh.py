@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from shipway.exceptions import BuildUserError
-from workers.engine.session.ssh import FAILURE, Agent, load_key
+from shipway.models.agent import FAILED
+from workers.engine.session.ssh import Agent, load_key
 
 Made = Callable[..., Path]
 KINDS = {
@@ -87,7 +88,7 @@ def test_what_the_agent_cannot_do_is_answered_as_a_failure(made: Made) -> None:
 
     unknown_key = b"\x0d" + b"\0\0\0\1x" + b"\0\0\0\1y" + bytes(4)
     for request in (b"", b"\x01", b"\x11whatever", b"\x0d", b"\x0d\xff\xff\xff\xff", unknown_key):
-        assert agent.answer(request) == bytes([FAILURE])
+        assert agent.answer(request) == FAILED
 
 
 def test_key_that_can_not_be_used_is_told_without_its_text(made: Made) -> None:

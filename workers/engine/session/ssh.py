@@ -1,4 +1,4 @@
-"""Serves ssh keys to steps that mount an agent (`RUN --mount=type=ssh`); the keys themselves never get there.
+"""Serves ssh agents to the steps that mount one (`RUN --mount=type=ssh`); keys themselves never get there.
 
 BuildKit carries the connection of the step's `SSH_AUTH_SOCK` over the session. Sources: buildkit `session/sshforward`;
 the agent's protocol: https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,30 +25,47 @@ from grpclib import GRPCError, Status
 from grpclib.server import Stream
 from multidict import MultiDict
 
-from shipway.exceptions import BuildUserError
+from shipway.exceptions import BuildUserError, JobError
+from shipway.models.agent import (
+    FAILED,
+    IDENTITIES_ANSWER,
+    MAX_MESSAGE,
+    REQUEST_IDENTITIES,
+    SIGN_REQUEST,
+    SIGN_RESPONSE,
+    may_pass,
+)
+from workers.engine.contract import Ask
 from workers.engine.session.grpc import Calls, streaming, unary
 from workers.engine.session.proto.sshforward_pb2 import BytesMessage, CheckAgentRequest, CheckAgentResponse
 
 Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-FAILURE, REQUEST_IDENTITIES, IDENTITIES_ANSWER, SIGN_REQUEST, SIGN_RESPONSE = 5, 11, 12, 13, 14
 RSA_SHA2_256, RSA_SHA2_512 = 2, 4
 """Flags of a request to sign."""
-MAX_MESSAGE = 256 * 1024
-"""Bytes of one request: OpenSSH's own limit."""
 _LENGTH = struct.Struct(">I")
 _CURVE_HASHES: dict[int, hashes.HashAlgorithm] = {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}
 
 
 class Ssh:
-    """`moby.sshforward.v1.SSH`: an agent for each id, with that id's keys (PEM or OpenSSH's format, base64).
+    """`moby.sshforward.v1.SSH`: an agent for each id.
+
+    Args:
+        keys: ids of agents that hold these keys (PEM or OpenSSH's format, base64).
+        elsewhere: ids of agents that are elsewhere. They are asked to list keys and to sign, and nothing else.
 
     Raises:
         BuildUserError: a key can't be read (`ssh-key-invalid`).
     """
 
-    def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, keys: Mapping[str, Sequence[str]], elsewhere: Mapping[str, Ask]) -> None:
+        self._elsewhere = elsewhere
         self._agents = {name: Agent([load_key(name, text) for text in texts]) for name, texts in keys.items()}
+        self._failure: tuple[float, JobError] | None = None
+
+    def failure(self, since: float) -> JobError | None:
+        """Why an agent could not be had, if that was after a moment (seconds since the epoch)."""
+        return self._failure[1] if self._failure is not None and self._failure[0] >= since else None
 
     def __mapping__(self) -> Calls:
         service = "/moby.sshforward.v1.SSH"
@@ -58,23 +76,34 @@ class Ssh:
 
     async def _check(self, stream: Stream[CheckAgentRequest, CheckAgentResponse]) -> None:
         request = await stream.recv_message()
-        self._agent(request.ID if request is not None else "")
+        self._known(request.ID if request is not None else "")
         await stream.send_message(CheckAgentResponse())
 
     async def _forward(self, stream: Stream[BytesMessage, BytesMessage]) -> None:
-        agent = self._agent(str(MultiDict(stream.metadata or ()).get("buildkit.ssh.id", "")))
+        name = self._known(str(MultiDict(stream.metadata or ()).get("buildkit.ssh.id", "")))
         received = bytearray()
         async for message in stream:
             received += message.data
             for request in _requests(received):
-                answer = agent.answer(request)
+                answer = await self._answer(name, request)
                 await stream.send_message(BytesMessage(data=_LENGTH.pack(len(answer)) + answer))
 
-    def _agent(self, name: str) -> Agent:
-        agent = self._agents.get(name or "default")
-        if agent is None:
-            raise GRPCError(Status.NOT_FOUND, f"no ssh key {name or 'default'!r} came with this build")
-        return agent
+    def _known(self, name: str) -> str:
+        name = name or "default"
+        if name not in self._agents and name not in self._elsewhere:
+            raise GRPCError(Status.NOT_FOUND, f"no ssh key {name!r} came with this build")
+        return name
+
+    async def _answer(self, name: str, request: bytes) -> bytes:
+        if name in self._agents:
+            return self._agents[name].answer(request)
+        if not may_pass(request):
+            return FAILED
+        try:
+            return await self._elsewhere[name](request)
+        except JobError as fault:
+            self._failure = time.time(), fault
+            raise GRPCError(Status.UNAVAILABLE, fault.message) from fault
 
 
 class Agent:
@@ -97,7 +126,7 @@ class Agent:
                 return bytes([SIGN_RESPONSE]) + _string(_sign(self._keys[public], data, flags))
             except (struct.error, KeyError):
                 pass
-        return bytes([FAILURE])
+        return FAILED
 
 
 def _sign(key: Key, data: bytes, flags: int) -> bytes:
