@@ -36,12 +36,17 @@ valkey: ## fetch Valkey, if the machine's package sources have it
 	@sh deploy/valkey/fetch.sh || echo "valkey: could not be fetched; the test with it is skipped"
 
 .PHONY: check
-check: setup ## lint, format, types, import contracts, spelling
+check: setup ## lint, format, types, import contracts, spelling, docs that say what the code does
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m codespell_lib
+	@$(PYTHON) -m deploy.manual check
+
+.PHONY: docs
+docs: setup ## make the manual as a site in dist/docs; a warning or a dead link is an error
+	@$(PYTHON) -m deploy.manual build
 
 .PHONY: test
 test: setup engine28 tools valkey ## run all tests on a real Redis, dockerd and registry; what depends on the engine on 28.x as well

@@ -15,7 +15,11 @@ from shipway.settings import Settings
 class WorkerSettings(Settings):
     """Read from `SHIPWAY_<NAME>` in the environment."""
 
-    worker_name: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
+    worker_name: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+        description="its own among all workers, and the same after a restart: jobs find the warm cache by it",
+    )
     worker_concurrency: int = Field(2, ge=1, le=256, description="jobs run at once")
     worker_host: str = Field("127.0.0.1", description="address that metrics and health are served on")
     worker_port: int = Field(8471, description="port of metrics and health")

@@ -13,6 +13,7 @@ from shipway.client.answers import JobPage, WorkerList
 from shipway.client.config import service_token, service_url
 from shipway.client.connection import Connection
 from shipway.client.following import Follower
+from shipway.client.identity import job_identity
 from shipway.client.images import Images
 from shipway.client.moves import Moves
 from shipway.client.options import BuildKeywords, build_request, check_options
@@ -49,7 +50,8 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
 
     Args:
         url: of the service; by default from `SHIPWAY_URL` or the configuration file.
-        token: for it; by default from `SHIPWAY_TOKEN` or what `shipway login` kept for this URL.
+        token: for it; by default from `SHIPWAY_TOKEN`, or what `shipway login` kept for this URL, or the CI job's own
+            where `SHIPWAY_AUDIENCE` is set.
         timeout: seconds for one ordinary request; uploads and following take as long as they take.
 
     Every method raises `ClientError` (slug `service-unreachable`) without a connection, and the
@@ -58,7 +60,8 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
 
     def __init__(self, url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self.url = service_url(url)
-        self._connection = Connection(self.url, timeout, service_token(self.url, token))
+        known = service_token(self.url, token)
+        self._connection = Connection(self.url, timeout, known, None if known else job_identity())
 
     async def __aenter__(self) -> Self:
         return self

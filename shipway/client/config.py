@@ -4,7 +4,8 @@ The first of these that says something counts: the URL given in the call, `SHIPW
 `config.toml` in the user's configuration directory (`~/.config/shipway` on Linux), `http://127.0.0.1:8470`.
 
 Of tokens the first that is there counts: the one given in the call, `SHIPWAY_TOKEN`, the one that `shipway login` kept
-for this URL, and for no other, in `tokens.json` beside the configuration file, which only its owner can read.
+for this URL, and for no other, in `tokens.json` beside the configuration file, which only its owner can read. Where
+there is none, a CI job may have one of its own: `shipway.client.identity`.
 """
 
 from __future__ import annotations

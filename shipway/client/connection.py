@@ -43,7 +43,7 @@ class Backoff:
 class Connection:
     """Sends requests to one service and turns every failure into a `ShipwayError`."""
 
-    def __init__(self, url: str, timeout: float, token: str | None = None) -> None:
+    def __init__(self, url: str, timeout: float, token: str | None = None, identity: httpx.Auth | None = None) -> None:
         self.url = url
         self._timeout = timeout
         self._http = httpx.AsyncClient(
@@ -53,6 +53,7 @@ class Connection:
                 "User-Agent": f"shipway/{__version__}",
                 **({"Authorization": f"Bearer {token}"} if token else {}),
             },
+            auth=identity,
             # A proxy from the environment must not get in the way of a service on this machine.
             trust_env=httpx.URL(url).host not in _LOOPBACK,
         )

@@ -21,6 +21,12 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("make ")]
 
 
+def programs(document: str) -> list[str]:
+    """All of a document's Python blocks, as commands."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / document).read_text(), re.DOTALL)
+    return [f"python - <<'PROGRAM'\n{block}PROGRAM" for block in blocks]
+
+
 def run_all(document: str, shipway: Shipway, addresses: Mapping[str, str]) -> int:
     """Run every command of a document in the folder of `shipway`; returns how many there are.
 
@@ -34,7 +40,8 @@ def run_all(document: str, shipway: Shipway, addresses: Mapping[str, str]) -> in
     """
     env = {**shipway.env, "PATH": f"{SHIPWAY.parent}:{shipway.env['PATH']}"}
     job_id = ""
-    for command in commands(document):
+    every = [*commands(document), *programs(document)]
+    for command in every:
         concrete = re.sub(r"\bID\b", job_id, command)
         for written, address in addresses.items():
             concrete = concrete.replace(written, address)
@@ -44,7 +51,7 @@ def run_all(document: str, shipway: Shipway, addresses: Mapping[str, str]) -> in
         assert '{"error"' not in ran.stdout, f"{concrete}\n{ran.stdout}"
         if "--detach" in command:
             job_id = ran.stdout.strip()
-    return len(commands(document))
+    return len(every)
 
 
 def _run(command: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

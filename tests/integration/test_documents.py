@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
+from deploy.local.engine import REPOSITORY
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from tests.integration.command import Shipway, write
@@ -17,13 +21,26 @@ APP = "FROM base AS app\nARG VERSION\nRUN --mount=type=secret,id=token true # {w
 REGISTRY = "127.0.0.1:8472"
 
 
-def test_every_command_of_the_readme_works(stack: Stack, registry: Registry, shipway: Shipway) -> None:
-    write(shipway.folder, {"Dockerfile": APP.format(word=once()).encode(), "token.txt": b"secret", "a.txt": b"a"})
-    reader = Shipway(stack.service.url, stack.token, shipway.folder)
+@pytest.fixture
+def reader(stack: Stack, tmp_path: Path) -> Shipway:
+    """Somebody who has started what the page says, in an empty folder."""
+    return Shipway(stack.service.url, stack.token, tmp_path)
+
+
+def test_every_command_of_the_readme_works(registry: Registry, reader: Shipway) -> None:
+    write(reader.folder, {"Dockerfile": APP.format(word=once()).encode(), "token.txt": b"secret", "a.txt": b"a"})
 
     ran = run_all("README.md", reader, {REGISTRY: registry.address, "http://127.0.0.1:8470": reader.url})
 
     assert ran >= 12
+
+
+def test_every_command_of_the_first_five_minutes_works(registry: Registry, reader: Shipway) -> None:
+    shutil.copytree(REPOSITORY / "examples/hello", reader.folder / "examples/hello")
+
+    ran = run_all("docs/start.md", reader, {REGISTRY: registry.address, "http://127.0.0.1:8470": reader.url})
+
+    assert ran == 11
 
 
 @pytest.mark.timeout(400)

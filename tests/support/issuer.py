@@ -8,6 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -29,6 +30,9 @@ class Issuer:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.job: tuple[str, dict[str, Any]] | None = None  # what a job shows to be given a token, and its claims
+        self.given = 0
+        self.lifetime = 300.0
         self.keys: dict[str, PrivateKey] = {"first": rsa_key()}
         self.more: list[dict[str, Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -44,9 +48,9 @@ class Issuer:
         self._server.server_close()
 
     def token(self, key_id: str = "first", key: PrivateKey | None = None, /, **claims: Any) -> str:
-        """A token for a CI job, good for five minutes unless told otherwise; a claim of None is left out."""
+        """A token for a CI job; a claim of None is left out."""
         signing = key or self.keys[key_id]
-        said = {"iss": self.url, "aud": "shipway", "sub": "repo:team/app", "exp": time.time() + 300, **claims}
+        said = {"iss": self.url, "aud": "shipway", "sub": "repo:team/app", "exp": time.time() + self.lifetime, **claims}
         return jwt.encode(
             {name: value for name, value in said.items() if value is not None},
             signing,
@@ -64,9 +68,17 @@ class Issuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path == "/keys":
+                url, job = urlsplit(self.path), issuer.job
+                if url.path == "/job" and job and self.headers["Authorization"] == f"Bearer {job[0]}":
+                    issuer.given += 1
+                    audience = parse_qs(url.query)["audience"][0]
+                    answer: dict[str, Any] = {"value": issuer.token(aud=audience, **job[1])}
+                elif self.path == "/job":
+                    self.send_error(403)
+                    return
+                elif self.path == "/keys":
                     issuer.asked += 1
-                    answer: dict[str, Any] = {"keys": issuer.published}
+                    answer = {"keys": issuer.published}
                 else:
                     answer = {"issuer": issuer.names, "jwks_uri": f"{issuer.url}/keys"}
                 body = json.dumps(answer).encode()
