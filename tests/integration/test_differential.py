@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.stack import Stack
 from shipway.client import Client
 from shipway.models.job import JobState
 from tests.integration.contexts import once
@@ -60,9 +61,9 @@ def with_docker(dockerd: Dockerd) -> Build:
 
 
 @pytest.fixture
-def with_sdk(api: HttpApi) -> Iterator[Build]:
+def with_sdk(stack: Stack) -> Iterator[Build]:
     """Shipway's client, which reads the directory and its `.dockerignore` itself."""
-    with Client(api.url) as client:
+    with Client(stack.service.url, token=stack.token) as client:
 
         def build(root: Path, builder: str) -> str | None:
             name = f"sdk-{once()}"

@@ -343,6 +343,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield running
 
 
+@pytest.fixture
+async def redis(server: RedisServer) -> AsyncIterator[Redis]:
+    connection = connect(server.url)
+    await connection.flushdb()
+    yield connection
+    await connection.aclose()
+
+
+@pytest.mark.timeout(600)
 def test_job_states_hold_in_every_order(server: RedisServer) -> None:
     class OnServer(JobStates):
         url = server.url
@@ -359,9 +368,8 @@ def test_job_states_hold_in_every_order(server: RedisServer) -> None:
     )
 
 
-async def test_cancelled_job_whose_worker_died_is_not_tried_again(server: RedisServer) -> None:
+async def test_cancelled_job_whose_worker_died_is_not_tried_again(redis: Redis) -> None:
     """One order that chance seldom finds."""
-    redis = connect(server.url)
     store = JobStore(redis, LIMITS)
     job_id, _ = await store.accept("p", SPEC)
     claim = await store.claim("one", queues("one"), job_id, once())
@@ -371,18 +379,9 @@ async def test_cancelled_job_whose_worker_died_is_not_tried_again(server: RedisS
     state = await store.expire(job_id, PROBLEM, 0)
 
     job = await store.get(job_id)
-    await redis.aclose()
     assert claim is not None
     assert job is not None
     assert (state, job.state, job.attempt, job.error) == ("cancelled", JobState.CANCELLED, 1, None)
-
-
-@pytest.fixture
-async def redis(server: RedisServer) -> AsyncIterator[Redis]:
-    connection = connect(server.url)
-    await connection.flushdb()
-    yield connection
-    await connection.aclose()
 
 
 async def test_end_of_a_job_sends_the_next_of_a_project_that_was_at_its_limit(redis: Redis) -> None:
