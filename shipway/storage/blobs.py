@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -167,8 +168,18 @@ class BlobStore:
         for path in sorted(due, key=lambda p: "/blobs/" in p):
             with suppress(FileNotFoundError), _reading_store():
                 await obstore.delete_async(self._store, path)
+            self._clear_away(path)
             await self._forget(path.split("/")[1], path)
         return len(due)
+
+    def _clear_away(self, path: str) -> None:
+        """Remove what a killed process left of an object; a local store writes it beside its place (`path#1`)."""
+        split = urlsplit(self._url)
+        for number in count(1) if split.scheme == "file" else ():
+            try:
+                os.unlink(f"{os.path.join(url2pathname(split.path), path)}#{number}")  # noqa: PTH108, PTH118
+            except FileNotFoundError:
+                return
 
     async def size(self, project: str, blob: str) -> int | None:
         """Bytes of a blob, or None when it isn't there."""

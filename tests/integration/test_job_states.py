@@ -339,7 +339,7 @@ def _last(served: list[str], project: str) -> int:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis that nobody else uses: the test empties it again and again."""
-    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+    with RedisServer(tmp_path_factory.mktemp("redis"), extra=("--appendonly", "no")) as running:
         yield running
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -50,7 +52,7 @@ class Storage:
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    with RedisServer(tmp_path / "redis") as server:
+    with RedisServer(tmp_path / "redis", extra=("--appendonly", "no")) as server:
         redis = connect(server.url)
         blobs = BlobStore((tmp_path / "store").as_uri(), redis, 2**20)
         yield Storage(redis, JobStore(redis, Settings(max_jobs=KEPT)), EventLog(redis, blobs), blobs)
@@ -107,6 +109,35 @@ async def test_blobs_that_nobody_kept_are_removed(storage: Storage) -> None:
     assert removed == 1
     assert await storage.blobs.size("project", "old") is None
     assert await storage.blobs.size("project", "new") == len(b"content")
+
+
+KILLED = """
+import asyncio, os, sys
+from shipway.storage.blobs import BlobStore
+from shipway.storage.redis import connect
+
+async def upload():
+    async with BlobStore(sys.argv[1], connect(sys.argv[2]), 2**30).storing("project", "half") as writer:
+        await writer.write(bytes(9 * 2**20))
+        os.kill(os.getpid(), 9)
+
+asyncio.run(upload())
+"""
+
+
+async def test_half_of_a_blob_that_a_killed_process_left_is_removed(storage: Storage, tmp_path: Path) -> None:
+    url = f"redis://127.0.0.1:{storage.redis.connection_pool.connection_kwargs['port']}/0"
+    store = tmp_path / "store"
+    upload = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, store.as_uri(), url)
+    await upload.wait()
+    left = [path.name for path in store.rglob("half*")]
+
+    await storage.redis.zadd(keys.EXPIRING, {"projects/project/blobs/half": 1})
+    await storage.blobs.expire()
+
+    assert left == ["half#1"]
+    assert list(store.rglob("half*")) == []
+    assert await storage.redis.exists(keys.stored("project")) == 0
 
 
 async def test_credentials_are_gone_when_the_job_has_ended(storage: Storage) -> None:

@@ -13,22 +13,28 @@ from workers.engine.stream import error_in
 
 _END = bytes(1024)
 """A tar ends with two blocks of zeros."""
+_PIECE = 2**20
 _TAIL = 8192
 """Bytes at the end that are kept, to find an error in: the daemon writes it behind what it has sent of the tar."""
 
 
 async def whole_tar(response: ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Pass a tar through as it comes.
+    """Pass a tar through as it comes, in pieces that are worth their handling: the connection gives 64 KiB at most.
 
     Raises:
         BuildSystemError: the tar does not end as a tar does (`archive-cut-short`), or the daemon says why it
             ends early.
         aiohttp.ClientError: the connection broke.
     """
-    tail = b""
+    tail, held = b"", bytearray()
     async for chunk in response.content.iter_any():
         tail = chunk[-_TAIL:] if len(chunk) >= _TAIL else (tail + chunk)[-_TAIL:]
-        yield chunk
+        held += chunk
+        if len(held) >= _PIECE:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
     if not tail.endswith(_END):
         raise _cut_short(tail)
 
