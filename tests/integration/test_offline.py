@@ -77,8 +77,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("shipway", "service", "workers"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     # What builds it is in the lock, so nothing is fetched.
-    build = [UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable]
-    subprocess.run([*build, "--wheel", "-o", folder, source], check=True)
+    build = (UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable)
+    subprocess.run((*build, "--wheel", "-o", folder, source), check=True)
     return next(folder.glob("*.whl"))
 
 
