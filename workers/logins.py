@@ -27,10 +27,11 @@ async def own_logins(folder: Path | None, *, known: AbstractSet[str]) -> dict[st
 
 def _read(path: Path, known: AbstractSet[str]) -> dict[str, RegistryLogin]:
     try:
-        return registry_logins(configured_registries(path=path, warn=_warn) - known, path=path, warn=_warn)
+        found = registry_logins(configured_registries(path=path, warn=_warn) - known, path=path, warn=_warn)
     except ClientError as fault:
         _warn(fault.message)
         return {}
+    return {host: RegistryLogin(**login) for host, login in found.items()}
 
 
 def _warn(message: str) -> None:

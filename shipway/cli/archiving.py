@@ -10,8 +10,9 @@ from typing import BinaryIO
 import typer
 
 from shipway.cli.fleet import settle_all
+from shipway.cli.loop_session import LoopSession, run_loop_session
 from shipway.cli.naming import resolved
-from shipway.cli.session import Manner, Session, run_session
+from shipway.cli.session import Manner
 from shipway.cli.standard import standard_input
 from shipway.cli.text import one_line, size
 from shipway.client.move_options import ExportKeywords, LoadKeywords, SaveKeywords
@@ -24,25 +25,25 @@ def run_save(manner: Manner, images: list[str], output: Path | None, options: Sa
     """Save images to a file or to standard output; returns the exit code."""
     target = _target(output)
 
-    async def save(session: Session) -> int:
+    async def save(session: LoopSession) -> int:
         names = [await session.unless_asked(resolved(session.client, image)) for image in images]
         return await _download(session, session.client.save(*names, **options), target)
 
-    return run_session(manner, save)
+    return run_loop_session(manner, save)
 
 
 def run_export(manner: Manner, output: Path | None, options: ExportKeywords) -> int:
     """Export a filesystem to a file or to standard output; returns the exit code."""
     target = _target(output)
 
-    async def export(session: Session) -> int:
+    async def export(session: LoopSession) -> int:
         wanted = options
         if (image := wanted.get("image")) is not None:
             name = await session.unless_asked(resolved(session.client, image))
             wanted = {**wanted, "image": name, "registries": await session.logins([name])}
         return await _download(session, session.client.export(**wanted), target)
 
-    return run_session(manner, export)
+    return run_loop_session(manner, export)
 
 
 def run_load(manner: Manner, source: Path | None, options: LoadKeywords) -> int:
@@ -50,7 +51,7 @@ def run_load(manner: Manner, source: Path | None, options: LoadKeywords) -> int:
     if source is None and sys.stdin.isatty():
         raise typer.BadParameter("requested load from stdin, but it is a terminal; give the archive with --input")
 
-    async def load(session: Session) -> int:
+    async def load(session: LoopSession) -> int:
         check_load(options)
         archive = source or standard_input()
         sending = session.client.upload_artifact(archive, on_progress=session.display.uploading)
@@ -59,7 +60,7 @@ def run_load(manner: Manner, source: Path | None, options: LoadKeywords) -> int:
             return await settle_all(session, jobs, _loaded)
         return await session.settle(jobs[0], lambda job: typer.echo("\n".join(_loaded(job))))
 
-    return run_session(manner, load, sending="archive")
+    return run_loop_session(manner, load, sending="archive")
 
 
 def _target(output: Path | None) -> Path | BinaryIO:
@@ -73,11 +74,11 @@ def _target(output: Path | None) -> Path | BinaryIO:
     return output
 
 
-async def _download(session: Session, starting: Awaitable[Job], target: Path | BinaryIO) -> int:
+async def _download(session: LoopSession, starting: Awaitable[Job], target: Path | BinaryIO) -> int:
     job = await starting
     session.display.accepted(job)
     job = await session.follow(job)
-    if job.state is not JobState.SUCCEEDED:
+    if job.state != JobState.SUCCEEDED:
         session.display.close()
         return session.conclude(job, _nothing)
     # The first Ctrl-C gives up the download; the job is over.

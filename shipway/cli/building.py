@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -13,14 +14,16 @@ from shipway.cli.failure import DockerfileText
 from shipway.cli.session import Manner, Session, run_session
 from shipway.cli.standard import STANDARD_INPUT, standard_input
 from shipway.cli.summary import summary_lines, write_files
-from shipway.client.options import BuildKeywords, check_options
-from shipway.client.threads import call_in_thread
+from shipway.client.options import BuildKeywords, check_tags
+from shipway.client.told import Told
 from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, prepare
 from shipway.context.dockerfile import images
 from shipway.context.url import is_remote
 from shipway.exceptions import ClientError
-from shipway.models.job import Job
-from shipway.models.spec import IMAGE_SOURCE
+from shipway.models.sources import IMAGE_SOURCE
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,15 @@ def run_build(command: BuildCommand) -> int:
     Raises:
         ShipwayError: the build could not be started or followed.
     """
-    return run_session(command.manner, lambda session: _Build(command, session).run())
+
+    async def build(session: Session) -> int:
+        return await _Build(command, session).run()
+
+    if command.agents:
+        from shipway.cli.loop_session import run_loop_session  # noqa: PLC0415  (answers for agents meanwhile)
+
+        return run_loop_session(command.manner, build)
+    return run_session(command.manner, build)
 
 
 class _Build:
@@ -52,10 +63,10 @@ class _Build:
 
     async def run(self) -> int:
         session, options = self._session, self._command.options
-        check_options(options)
+        check_tags(options)
         if is_remote(self._command.path):
             return await self._submit(self._command.path, self._remote_dockerfile(), None)
-        local = await session.unless_asked(call_in_thread(self._prepare))
+        local = await session.unless_asked(session.wire.connection.ground.call(self._prepare))
         return await self._submit(local, None, local)
 
     async def _submit(
@@ -64,13 +75,11 @@ class _Build:
         session = self._session
         options = await self._with_logins(self._command.options, local)
         request = await session.unless_asked(
-            session.client.upload_for_build(
-                context, dockerfile=dockerfile, on_progress=session.display.uploading, **options
-            )
+            session.wire.upload_for_build(context, dockerfile, options, session.display.uploading)
         )
         # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
-        job = await session.client.submit(request)
-        async with session.client.forwarding(job.id, self._command.agents, warn=session.display.notice):
+        job = cast("Job", Told(await session.wire.submit(request)))
+        async with session.forwarding(job.id, self._command.agents):
             return await session.settle(job, self._report, _dockerfile_text(self._command, local))
 
     def _prepare(self) -> LocalContext:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TextIO
+import json
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from shipway.cli.trace import Trace
-from shipway.models.event import Event
-from shipway.models.job import Job
+from shipway.client.told import Told
+
+if TYPE_CHECKING:
+    from shipway.models.event import Event
+    from shipway.models.job import Job
 
 
 class Display(Protocol):
@@ -67,4 +71,9 @@ class JsonDisplay(SilentDisplay):
     def event(self, event: Event) -> None:
         """Print it."""
         super().event(event)
-        print(event.model_dump_json(exclude_none=True), file=self._out, flush=True)
+        print(json.dumps(as_json(event), separators=(",", ":"), ensure_ascii=False), file=self._out, flush=True)
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """An event as the API gives it."""
+    return event.fields if isinstance(event, Told) else event.model_dump(mode="json", exclude_none=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from shipway.cli.excerpt import render_excerpt
 from shipway.cli.text import one_line, safe_lines
 from shipway.cli.trace import StepTrace, Trace
-from shipway.context.place import find_place
-from shipway.models.job import Job, JobState
+from shipway.models.states import JobState
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
 
 _RULE = "-" * 6
 
@@ -22,7 +23,7 @@ class DockerfileText(NamedTuple):
 
 def failure_report(job: Job, trace: Trace, dockerfile: DockerfileText | None) -> str:
     """Tell which step failed, its last lines, where that is in the Dockerfile, and why."""
-    if job.state is JobState.CANCELLED:
+    if job.state == JobState.CANCELLED:
         return f"job {job.id} was cancelled"
     problem = job.error
     message = problem.message if problem else "the job failed without saying why"
@@ -30,6 +31,9 @@ def failure_report(job: Job, trace: Trace, dockerfile: DockerfileText | None) ->
     name = failed.step.name if failed else (problem.step if problem else None)
     parts = _last_lines(failed, name)
     if dockerfile is not None:
+        from shipway.cli.excerpt import render_excerpt  # noqa: PLC0415  (only for failures)
+        from shipway.context.place import find_place  # noqa: PLC0415
+
         place = find_place(dockerfile.text, name, message)
         if place is not None:
             parts.append(render_excerpt(dockerfile.text, place, dockerfile.name))

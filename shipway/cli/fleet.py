@@ -15,11 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shipway.cli.display import Display, JsonDisplay, SilentDisplay
+from shipway.cli.display import Display, JsonDisplay, SilentDisplay, as_json
 from shipway.cli.plain import PlainDisplay
 from shipway.cli.session import Session, draws
 from shipway.cli.text import one_line, size
-from shipway.models.event import Event, Progress, StateChanged
+from shipway.cli.trace import body_of
+from shipway.models.event import Event, Progress
 from shipway.models.job import Job, JobState
 
 _BAR = 24
@@ -50,17 +51,17 @@ async def settle_all(session: Session, jobs: Sequence[Job], report: Callable[[Jo
     with _Board(session, jobs) as board:
         ended = await asyncio.gather(*(session.follow(job, board.display(job)) for job in jobs), return_exceptions=True)
     faults = [fault for fault in ended if isinstance(fault, BaseException)]
-    done = [job for job in ended if isinstance(job, Job)]
+    done = [job for job in ended if not isinstance(job, BaseException)]
     for job in done:
         _tell(job, report)
     if faults:
         raise faults[0]
-    return session.exit_code(succeeded=all(job.state is JobState.SUCCEEDED for job in done))
+    return session.exit_code(succeeded=all(job.state == JobState.SUCCEEDED for job in done))
 
 
 def _tell(job: Job, report: Callable[[Job], Iterable[str]]) -> None:
     name = one_line(worker_of(job))
-    if job.state is JobState.SUCCEEDED:
+    if job.state == JobState.SUCCEEDED:
         for line in report(job):
             typer.echo(f"{name}: {line}")
         return
@@ -112,11 +113,11 @@ class _Row(SilentDisplay):
         if event.attempt > self.trace.attempt:
             self._moved.clear()
         super().event(event)
-        if isinstance(event.body, StateChanged):
-            self.state = event.body.state
-            self.worker = event.body.worker or self.worker
-        elif isinstance(event.body, Progress) and event.body.action in _MOVING:
-            self._moved[event.body.id] = event.body
+        if (body := body_of(event)).type == "state":
+            self.state = body.state
+            self.worker = body.worker or self.worker
+        elif body.type == "progress" and body.action in _MOVING:
+            self._moved[body.id] = body
 
     @property
     def moved(self) -> tuple[int, int]:
@@ -151,7 +152,7 @@ class _NamedJson(JsonDisplay):
     def event(self, event: Event) -> None:
         """Print it."""
         self.trace.apply(event)
-        line = {"job": self._job_id, **event.model_dump(mode="json", exclude_none=True)}
+        line = {"job": self._job_id, **as_json(event)}
         self.notice(json.dumps(line))
 
 

@@ -1,78 +1,81 @@
-"""Ctrl-C during a build: once asks for an end in good order, twice leaves at once."""
+"""Ctrl-C during a job: once asks for an end in good order, twice leaves at once."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 T = TypeVar("T")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What a terminal and what a CI system sends."""
 
 
-class Interrupted(Exception):
-    """The user wants no more of it, and nothing has been started yet."""
+class Interrupted(BaseException):
+    """The user wants no more of it. As KeyboardInterrupt, it is nothing that code in between should handle."""
 
 
-class Interruption:
-    """Watches for signals while used as a context manager, within a running loop.
+class Interruption(Protocol):
+    """Watches for signals while used as a context manager.
 
     Attributes:
         signal: the first one that arrived, or None.
-        asked: set with the first signal.
     """
 
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        self.asked = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+    signal: int | None
 
-    def __enter__(self) -> Self:
-        for number in _SIGNALS:
-            self._loop.add_signal_handler(number, self._arrived, number)
-        return self
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        for number in _SIGNALS:
-            self._loop.remove_signal_handler(number)
-
-    @property
-    def exit_code(self) -> int:
-        """128 + the signal's number, as shells count; 130 for Ctrl-C."""
-        return 128 + (self.signal or signal.SIGINT)
+    ) -> None: ...
 
     async def unless_asked(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work that can be given up without a trace.
 
         Raises:
-            Interrupted: a signal came first; the work is cancelled.
+            Interrupted: a signal came first; the work is given up.
         """
-        task = asyncio.create_task(work)
-        asked = asyncio.create_task(self.asked.wait())
+
+
+def exit_code(interruption: Interruption) -> int:
+    """128 + the signal's number, as shells count; 130 for Ctrl-C."""
+    return 128 + (interruption.signal or signal.SIGINT)
+
+
+class InterruptionAlone:
+    """Of coroutines that stand on `Alone`: the signal breaks whatever system call they wait in."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._given_up_easily = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._arrived) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    async def unless_asked(self, work: Coroutine[Any, Any, T]) -> T:
+        """See `Interruption`."""
+        if self.signal is not None:
+            work.close()
+            raise Interrupted
+        self._given_up_easily = True
         try:
-            await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise Interrupted
-            return task.result()
+            return await work
         finally:
-            await _end(task)
-            await _end(asked)
+            self._given_up_easily = False
 
-    def _arrived(self, number: int) -> None:
-        if self.signal is None:
-            self.signal = number
-            self.asked.set()
-        elif self._task is not None:
-            self._task.cancel()
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    def _arrived(self, number: int, _: object) -> None:
+        first, self.signal = self.signal is None, self.signal or number
+        if self._given_up_easily or not first:
+            self._given_up_easily = False
+            raise Interrupted

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import typer
 from rich.text import Text
 
-from shipway.cli.interruption import Interrupted, Interruption
+from shipway.cli.interruption import Interrupted, exit_code
+from shipway.cli.loop_interruption import InterruptionOnLoop
 from shipway.cli.plain import PlainDisplay
 from shipway.cli.summary import pushed_lines, summary_lines
 from shipway.cli.tables import console, print_json, table
@@ -87,7 +88,7 @@ def list_workers(url: str | None, *, as_json: bool) -> int:
 def cancel_job(url: str | None, job_id: str) -> int:
     """Ask for a job's end; says so if it had ended before."""
     job = with_client(url, lambda client: client.cancel(job_id))
-    if job.state.final and job.state is not JobState.CANCELLED:
+    if job.state.final and job.state != JobState.CANCELLED:
         typer.echo(f"job {job.id} had already {job.state}", err=True)
         return 1
     typer.echo(job.id)
@@ -119,11 +120,11 @@ async def _follow(url: str | None, job_id: str) -> int:
         return 0
 
     async with AsyncClient(url) as client:
-        with Interruption() as interruption:
+        with InterruptionOnLoop() as interruption:
             try:
                 return await interruption.unless_asked(follow(client))
             except Interrupted:
-                return interruption.exit_code
+                return exit_code(interruption)
 
 
 def with_client(url: str | None, ask: Callable[[AsyncClient], Coroutine[Any, Any, T]], token: str | None = None) -> T:

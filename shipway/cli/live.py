@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -12,10 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from shipway.cli.text import one_line, seconds, size
-from shipway.cli.trace import StepTrace, Trace, transfer_name
-from shipway.models.event import Answered, Event, Pushed, StateChanged, StepChanged, StepStatus, Warned
-from shipway.models.event import Progress as Transfer
-from shipway.models.job import Job, JobState
+from shipway.cli.trace import StepTrace, Trace, body_of, transfer_name
+from shipway.models.states import JobState, StepStatus
+
+if TYPE_CHECKING:
+    from shipway.models.event import Event, StateChanged
+    from shipway.models.event import Progress as Transfer
+    from shipway.models.job import Job
 
 TAIL = 6
 """Lines of a running step's log that are shown; fewer when several steps run."""
@@ -80,22 +84,22 @@ class LiveDisplay:
 
     def event(self, event: Event) -> None:
         """Take it in; what has ended is printed for good."""
-        body = event.body
+        body = body_of(event)
         for line in self.trace.apply(event):
             if line.step is None:  # of no step that is drawn below: the output of a commit's commands
                 self._above(Text.from_ansi(line.text))
-        if isinstance(body, StepChanged):
+        if body.type == "step":
             self._step(body.step.number)
-        elif isinstance(body, StateChanged):
+        elif body.type == "state":
             self._change_state(body, event.attempt)
-        elif isinstance(body, Transfer) and body.step is None:
+        elif body.type == "progress" and body.step is None:
             self._pushes[body.id] = body
-        elif isinstance(body, Warned):
+        elif body.type == "warning":
             self._above(Text(f"warning: {one_line(body.message)}", style="yellow"))
-        elif isinstance(body, Pushed):
+        elif body.type == "pushed":
             self._pushes.clear()
             self._above(Text(f"pushed {one_line(body.reference)} {body.digest}", style="green"))
-        elif isinstance(body, Answered):
+        elif body.type == "answered":
             self._above(Text(f"nothing has changed since job {one_line(body.job)}: this is its result", style="cyan"))
 
     def moving(self, height: int) -> Iterator[RenderableType]:
@@ -126,10 +130,10 @@ class LiveDisplay:
         trace = self.trace.steps[number]
         self._begun.setdefault(key, time.monotonic())
         status = trace.step.status
-        if self._ended.get(key) is status:
+        if self._ended.get(key) == status:
             return  # the builder repeats itself
         self._ended[key] = status
-        if status is not StepStatus.RUNNING:
+        if status != StepStatus.RUNNING:
             self._above(_line(trace, trace.duration))
 
     def _change_state(self, body: StateChanged, attempt: int) -> None:
@@ -160,7 +164,7 @@ def _line(trace: StepTrace, duration: float | None) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True, justify="right")
-    shown = seconds(duration) if duration is not None and trace.step.status is not StepStatus.CACHED else ""
+    shown = seconds(duration) if duration is not None and trace.step.status != StepStatus.CACHED else ""
     name_style = "dim" if trace.step.internal else ""
     table.add_row(Text(mark, style), Text(one_line(trace.step.name), name_style), Text(shown, "dim"))
     return table

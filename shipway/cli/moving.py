@@ -10,8 +10,9 @@ import typer
 
 from shipway.cli.display import SilentDisplay
 from shipway.cli.fleet import settle_all
+from shipway.cli.loop_session import LoopSession, run_loop_session
 from shipway.cli.naming import in_repository, resolved
-from shipway.cli.session import Manner, Session, run_session
+from shipway.cli.session import Manner
 from shipway.cli.standard import STANDARD_INPUT, standard_input
 from shipway.cli.summary import pushed_lines, summary_lines
 from shipway.cli.text import one_line, size
@@ -27,7 +28,7 @@ from shipway.models.job import Job, JobState
 def run_commit(manner: Manner, options: CommitKeywords, copies: Copies) -> int:
     """Commit; returns the exit code."""
 
-    async def commit(session: Session) -> int:
+    async def commit(session: LoopSession) -> int:
         client, wanted = session.client, options
         if (image := wanted.get("image")) is not None:
             wanted = {**wanted, "image": await session.unless_asked(resolved(client, image))}
@@ -39,13 +40,13 @@ def run_commit(manner: Manner, options: CommitKeywords, copies: Copies) -> int:
         sent = await session.unless_asked(sending)
         return await session.settle(await client.commit(copies=sent, **wanted), _print_image(manner))
 
-    return run_session(manner, commit, sending="files")
+    return run_loop_session(manner, commit, sending="files")
 
 
 def run_import(manner: Manner, source: str, options: ImportKeywords) -> int:
     """Import; returns the exit code."""
 
-    async def import_(session: Session) -> int:
+    async def import_(session: LoopSession) -> int:
         check_import(options)
         client = session.client
         wanted: ImportKeywords = {**options, "registries": await session.logins(_registries(options))}
@@ -55,13 +56,13 @@ def run_import(manner: Manner, source: str, options: ImportKeywords) -> int:
         receipt = await session.unless_asked(client.upload_artifact(archive, on_progress=session.display.uploading))
         return await session.settle(await client.import_(receipt, **wanted), _print_image(manner))
 
-    return run_session(manner, import_, sending="archive")
+    return run_loop_session(manner, import_, sending="archive")
 
 
 def run_push(manner: Manner, image: str, options: PushKeywords) -> int:
     """Push; returns the exit code. What became of each name is told, whether all went well or not."""
 
-    async def push(session: Session) -> int:
+    async def push(session: LoopSession) -> int:
         name = await session.unless_asked(resolved(session.client, image))
         logins = await session.logins(options.get("tags") or [name])
         wanted: PushKeywords = {**options, "registries": logins}
@@ -71,17 +72,17 @@ def run_push(manner: Manner, image: str, options: PushKeywords) -> int:
         session.display.accepted(job)
         job = await session.follow(job)
         session.display.close()
-        if job.state is not JobState.SUCCEEDED and len(job.result.pushed) > 1:
+        if job.state != JobState.SUCCEEDED and len(job.result.pushed) > 1:
             typer.echo("\n".join(pushed_lines(job)), err=True)
         return session.conclude(job, lambda job: _print_lines(_pushed(job)))
 
-    return run_session(manner, push)
+    return run_loop_session(manner, push)
 
 
 def run_push_all(manner: Manner, repository: str, options: PushKeywords) -> int:
     """Push every name that a repository has on the workers; returns the exit code: 0 only if all went well."""
 
-    async def push(session: Session) -> int:
+    async def push(session: LoopSession) -> int:
         logins = await session.logins([repository])
         held = await session.unless_asked(session.client.images())
         images = [image for image in held if options.get("worker") in (None, image.worker)]
@@ -93,7 +94,7 @@ def run_push_all(manner: Manner, repository: str, options: PushKeywords) -> int:
             raise NotFound(f"no worker has an image of {repository}", slug="image-unknown", field="image")
         return await settle_all(session, jobs, _pushed)
 
-    return run_session(manner, push)
+    return run_loop_session(manner, push)
 
 
 def _names_in(repository: str, images: Iterable[ImageOnWorker]) -> Iterable[tuple[ImageOnWorker, list[str]]]:
@@ -107,31 +108,31 @@ def _names_in(repository: str, images: Iterable[ImageOnWorker]) -> Iterable[tupl
 def run_pull(manner: Manner, image: str, options: PullKeywords) -> int:
     """Pull onto workers; returns the exit code: 0 only if every one of them has the image now."""
 
-    async def pull(session: Session) -> int:
+    async def pull(session: LoopSession) -> int:
         wanted: PullKeywords = {**options, "registries": await session.logins([image])}
         return await settle_all(session, await session.client.pull(image, **wanted), _pulled)
 
-    return run_session(manner, pull)
+    return run_loop_session(manner, pull)
 
 
 def run_prune(manner: Manner, options: PruneKeywords) -> int:
     """Prune workers; returns the exit code."""
 
-    async def prune(session: Session) -> int:
+    async def prune(session: LoopSession) -> int:
         jobs = await session.client.prune(**options)
         return await settle_all(session, jobs, lambda job: [f"reclaimed {size(job.result.bytes_freed or 0)}"])
 
-    return run_session(manner, prune)
+    return run_loop_session(manner, prune)
 
 
 def run_tag(manner: Manner, image: str, names: Sequence[str], worker: str | None) -> int:
     """Give an image more names; returns the exit code."""
 
-    async def tag(session: Session) -> int:
+    async def tag(session: LoopSession) -> int:
         name = await session.unless_asked(resolved(session.client, image))
         return await _quietly(session, await session.client.tag(name, names, worker=worker), lambda _: [])
 
-    return run_session(manner, tag)
+    return run_loop_session(manner, tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Removal:
 def run_remove(manner: Manner, removal: Removal) -> int:
     """Take names or images off workers; returns the exit code. One that fails does not keep the others."""
 
-    async def remove(session: Session) -> int:
+    async def remove(session: LoopSession) -> int:
         codes = [0]
         for image in removal.images:
             name = await session.unless_asked(resolved(session.client, image))
@@ -154,10 +155,10 @@ def run_remove(manner: Manner, removal: Removal) -> int:
             codes.append(await _quietly(session, job, _removed))
         return max(codes)
 
-    return run_session(manner, remove)
+    return run_loop_session(manner, remove)
 
 
-async def _quietly(session: Session, job: Job, lines: Callable[[Job], Iterable[str]]) -> int:
+async def _quietly(session: LoopSession, job: Job, lines: Callable[[Job], Iterable[str]]) -> int:
     """Wait for a job that takes a moment, without a display of its own."""
     job = await session.follow(job, session.display if session.manner.progress == "json" else SilentDisplay(sys.stderr))
     return session.conclude(job, lambda job: _print_lines(lines(job)))

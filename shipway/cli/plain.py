@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from shipway.cli.text import one_line, safe, seconds, size
-from shipway.cli.trace import LogLine, Trace, transfer_name
-from shipway.models.event import Answered, Event, Progress, Pushed, StateChanged, StepChanged, StepStatus, Warned
-from shipway.models.job import Job, JobState
+from shipway.cli.trace import LogLine, Trace, body_of, transfer_name
+from shipway.models.states import JobState, StepStatus
+
+if TYPE_CHECKING:
+    from shipway.models.event import Event, Progress, StateChanged
+    from shipway.models.job import Job
 
 
 class PlainDisplay:
@@ -44,23 +47,23 @@ class PlainDisplay:
 
     def event(self, event: Event) -> None:
         """Print what it says."""
-        body = event.body
+        body = body_of(event)
         lines = self.trace.apply(event)
-        if isinstance(body, StepChanged):
+        if body.type == "step":
             self._name_step(body.step.number)
             self._log(lines)
             self._end_step(body.step.number)
             return
         self._log(lines)
-        if isinstance(body, StateChanged):
+        if body.type == "state":
             self._state(body, event.attempt)
-        elif isinstance(body, Progress):
+        elif body.type == "progress":
             self._progress(body)
-        elif isinstance(body, Warned):
+        elif body.type == "warning":
             self._line(body.step, f"WARN: {one_line(body.message)}")
-        elif isinstance(body, Pushed):
+        elif body.type == "pushed":
             self.notice(f"pushed {one_line(body.reference)} {body.digest}")
-        elif isinstance(body, Answered):
+        elif body.type == "answered":
             self.notice(f"nothing has changed since job {one_line(body.job)}: this is its result")
 
     def _state(self, body: StateChanged, attempt: int) -> None:
@@ -81,16 +84,16 @@ class PlainDisplay:
         trace = self.trace.steps[number]
         status = trace.step.status
         key = (self.trace.attempt, number)
-        if self._ended.get(key) is status:
+        if self._ended.get(key) == status:
             return  # the builder repeats itself
         self._ended[key] = status
-        if status is StepStatus.FAILED:
+        if status == StepStatus.FAILED:
             self._line(number, f"ERROR: {one_line(trace.step.error or 'failed')}")
-        elif status is StepStatus.CACHED:
+        elif status == StepStatus.CACHED:
             self._line(number, "CACHED")
-        elif status is StepStatus.CANCELLED:
+        elif status == StepStatus.CANCELLED:
             self._line(number, "CANCELED")
-        elif status is StepStatus.EXECUTED:
+        elif status == StepStatus.EXECUTED:
             self._line(number, f"DONE {seconds(trace.duration or 0.0)}")
 
     def _log(self, lines: list[LogLine]) -> None:

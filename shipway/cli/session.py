@@ -1,31 +1,41 @@
-"""One command that starts a job: its client, its display, and what Ctrl-C does to it."""
+"""One command that starts a job: how it speaks to the service, its display, and what Ctrl-C does to it."""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import typer
-from rich.console import Console
 
+from shipway import __version__
 from shipway.cli.display import Display, JsonDisplay, SilentDisplay
 from shipway.cli.failure import DockerfileText, failure_report
-from shipway.cli.interruption import Interrupted, Interruption
-from shipway.cli.live import LiveDisplay
+from shipway.cli.interruption import Interrupted, Interruption, InterruptionAlone, exit_code
 from shipway.cli.plain import PlainDisplay
-from shipway.client import AsyncClient
-from shipway.client.logins import registry_logins
-from shipway.client.threads import call_in_thread
+from shipway.client.alone import Alone, reachable_alone, run_alone
+from shipway.client.config import AUDIENCE_VARIABLE, service_token, service_url
+from shipway.client.connection import Connection
+from shipway.client.ground import common_headers
+from shipway.client.logins import Login, registry_logins
+from shipway.client.told import Told
+from shipway.client.wire import Wire
 from shipway.exceptions import ShipwayError
-from shipway.models.job import Job, JobState
 from shipway.models.reference import Reference
-from shipway.models.spec import RegistryLogin
+from shipway.models.states import JobState
+
+if TYPE_CHECKING:
+    from shipway.models.event import Event
+    from shipway.models.job import Job
 
 T = TypeVar("T")
+
+TIMEOUT = 30.0
+"""Seconds for one ordinary request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +51,28 @@ class Manner:
 class Session:
     """What such a command works with."""
 
-    def __init__(self, client: AsyncClient, display: Display, interruption: Interruption, manner: Manner) -> None:
-        self.client = client
-        self.display = display
+    def __init__(self, wire: Wire, interruption: Interruption, manner: Manner, sending: str) -> None:
+        self.wire = wire
         self.interruption = interruption
         self.manner = manner
+        self.display = _display(manner, sending)
 
     async def unless_asked(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work that can be given up without a trace; raises Interrupted."""
         return await self.interruption.unless_asked(work)
 
-    async def logins(self, names: Iterable[str]) -> dict[str, RegistryLogin]:
+    async def logins(self, names: Iterable[str]) -> dict[str, Login]:
         """The user's logins for the registries of these images, and for no others."""
         hosts = {host for name in names if (host := _host(name)) is not None}
         return await self.unless_asked(
-            call_in_thread(lambda: registry_logins(hosts, warn=self.display.notice)),
+            self.wire.connection.ground.call(lambda: registry_logins(hosts, warn=self.display.notice)),
         )
+
+    def forwarding(self, job_id: str, agents: Mapping[str, Path]) -> AbstractAsyncContextManager[None]:
+        """Answer for ssh agents of this machine meanwhile; that takes a `LoopSession`."""
+        if agents:
+            raise RuntimeError(f"nobody can answer here for the agents of job {job_id}")
+        return nullcontext()
 
     async def settle(self, job: Job, report: Callable[[Job], None], dockerfile: DockerfileText | None = None) -> int:
         """Follow a job to its end, or leave it to run; returns the exit code.
@@ -77,40 +93,54 @@ class Session:
 
     def conclude(self, job: Job, report: Callable[[Job], None], dockerfile: DockerfileText | None = None) -> int:
         """Report a job that has ended; returns the exit code: 0 only for success."""
-        if job.state is not JobState.SUCCEEDED:
+        if job.state != JobState.SUCCEEDED:
             typer.echo(failure_report(job, self.display.trace, dockerfile), err=True)
         else:
             report(job)
-        return self.exit_code(succeeded=job.state is JobState.SUCCEEDED)
+        return self.exit_code(succeeded=job.state == JobState.SUCCEEDED)
 
     def exit_code(self, *, succeeded: bool) -> int:
         """What the command exits with."""
         if self.interruption.signal is not None:
-            return self.interruption.exit_code
+            return exit_code(self.interruption)
         return 0 if succeeded else 1
 
     async def follow(self, job: Job, display: Display | None = None) -> Job:
         """Show a job until it has ended; Ctrl-C cancels it."""
-        shown = display or self.display
-        canceller = asyncio.create_task(self._cancel_when_asked(job.id))
+        showing = _Showing(self.wire, job.id, display or self.display)
         try:
-            async with aclosing(self.client.events(job.id)) as events:
-                async for event in events:
-                    shown.event(event)
-            return await self.client.job(job.id)
+            try:
+                await self.unless_asked(showing.run())
+            except Interrupted:
+                await self._cancel(job.id)
+                await showing.run()
+            return cast("Job", Told(await self.wire.job(job.id)))
         except ShipwayError as fault:
             fault.message += f"\njob {job.id} may still be running: `shipway logs -f {job.id}` follows it"
             raise
-        finally:
-            canceller.cancel()
 
-    async def _cancel_when_asked(self, job_id: str) -> None:
-        await self.interruption.asked.wait()
+    async def _cancel(self, job_id: str) -> None:
         self.display.notice(f"cancelling job {job_id} (again to leave at once)")
         try:
-            await self.client.cancel(job_id)
+            await self.wire.cancel(job_id)
         except ShipwayError as fault:
             self.display.notice(f"job {job_id} could not be cancelled: {fault.message}")
+
+
+class _Showing:
+    """A job's events on their way to a display; may be broken off and go on."""
+
+    def __init__(self, wire: Wire, job_id: str, display: Display) -> None:
+        self._wire = wire
+        self._job_id = job_id
+        self._display = display
+        self._after = 0
+
+    async def run(self) -> None:
+        async with aclosing(self._wire.events(self._job_id, self._after)) as events:
+            async for event in events:
+                self._after = event["seq"]
+                self._display.event(cast("Event", Told(event)))
 
 
 def run_session(manner: Manner, work: Callable[[Session], Awaitable[int]], *, sending: str = "context") -> int:
@@ -124,25 +154,47 @@ def run_session(manner: Manner, work: Callable[[Session], Awaitable[int]], *, se
     Raises:
         ShipwayError: it could not be started or followed.
     """
-    return asyncio.run(_run(manner, work, sending))
+    url = service_url(manner.url)
+    token = service_token(url)
+    if not reachable_alone(url) or (token is None and os.environ.get(AUDIENCE_VARIABLE)):
+        from shipway.cli.loop_session import run_loop_session  # noqa: PLC0415  (asyncio and httpx take their time)
 
+        return run_loop_session(manner, work, sending=sending)
+    ground = Alone(url, TIMEOUT, common_headers(__version__, token))
 
-async def _run(manner: Manner, work: Callable[[Session], Awaitable[int]], sending: str) -> int:
-    async with AsyncClient(manner.url) as client:
-        with Interruption() as interruption:
-            display = _display(manner, sending)
+    async def run() -> int:
+        with InterruptionAlone() as interruption:
+            session = Session(Wire(Connection(ground)), interruption, manner, sending)
             try:
-                return await work(Session(client, display, interruption, manner))
-            except (Interrupted, asyncio.CancelledError):
-                return interruption.exit_code
+                return await concluded(session, work(session))
             finally:
-                display.close()
+                await ground.close()
+
+    return run_alone(run())
+
+
+async def concluded(session: Session, work: Awaitable[int]) -> int:
+    """Do the work of a command; returns its exit code."""
+    try:
+        return await work
+    except Interrupted:
+        return exit_code(session.interruption)
+    finally:
+        session.display.close()
 
 
 def draws(manner: Manner) -> bool:
     """Whether progress is drawn on a terminal."""
+    if manner.progress != "auto" or manner.quiet or not (sys.stderr.isatty() or _FORCED & os.environ.keys()):
+        return False
+    from rich.console import Console  # noqa: PLC0415  (files and pipes need no drawing)
+
     console = Console(stderr=True)
-    return manner.progress == "auto" and not manner.quiet and console.is_terminal and not console.is_dumb_terminal
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+"""Variables by which rich may take a pipe for a terminal."""
 
 
 def _display(manner: Manner, sending: str) -> Display:
@@ -151,6 +203,10 @@ def _display(manner: Manner, sending: str) -> Display:
     if manner.progress == "json":
         return JsonDisplay(sys.stderr)
     if draws(manner):
+        from rich.console import Console  # noqa: PLC0415
+
+        from shipway.cli.live import LiveDisplay  # noqa: PLC0415
+
         return LiveDisplay(Console(stderr=True), sending)
     return PlainDisplay(sys.stderr, sending)
 

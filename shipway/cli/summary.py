@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shipway.cli.text import one_line, seconds
+from shipway.client.told import Told
 from shipway.exceptions import ClientError
-from shipway.models.event import StepStatus
-from shipway.models.job import Job, counted_steps, names_of
+from shipway.models.figures import counted_steps, names_of
+from shipway.models.states import StepStatus
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
 
 
 def cached_steps(job: Job) -> str | None:
@@ -17,7 +21,7 @@ def cached_steps(job: Job) -> str | None:
     ended = counted_steps(job.steps)
     if not ended:
         return None
-    cached = sum(step.status is StepStatus.CACHED for step in ended)
+    cached = sum(step.status == StepStatus.CACHED for step in ended)
     return f"{cached}/{len(ended)} steps cached"
 
 
@@ -45,13 +49,14 @@ def pushed_lines(job: Job) -> list[str]:
 def metadata(job: Job) -> dict[str, Any]:
     """The content of `--metadata-file`: Docker's own keys where they exist, and the job's."""
     digests = {pushed.reference: pushed.digest for pushed in job.result.pushed}
+    record = job.fields if isinstance(job, Told) else job.model_dump(mode="json")
     found: dict[str, Any] = {
         "id": job.id,
         "image_id": job.result.image_id,
         "digests": digests,
-        "steps": [step.model_dump(mode="json", exclude_none=True) for step in job.steps],
+        "steps": [{name: value for name, value in step.items() if value is not None} for step in record["steps"]],
         "cache_hit_ratio": job.cache_hit_ratio,
-        "timings": job.timings.model_dump(mode="json"),
+        "timings": record["timings"],
         "containerimage.config.digest": job.result.image_id,
         "image.name": ",".join(names_of(job)),
     }

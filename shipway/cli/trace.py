@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shipway.cli.text import LineBuffer, one_line
-from shipway.models.event import Event, LogChunk, Progress, Step, StepChanged, StepStatus
+from shipway.models.states import StepStatus
+
+if TYPE_CHECKING:
+    from shipway.models.event import Event, EventBody, Progress, Step
 
 TAIL = 20
 """Lines of a step's log that are kept."""
@@ -52,24 +55,24 @@ class Trace:
             self.attempt = event.attempt
             self.steps.clear()
             self._buffers.clear()
-        body = event.body
-        if isinstance(body, StepChanged):
+        body = body_of(event)
+        if body.type == "step":
             return self._step(body.step, event.at)
-        if isinstance(body, LogChunk):
+        if body.type == "log":
             buffer = self._buffers.setdefault((body.step, body.stream), LineBuffer())
             return self._lines(body.step, event.at, buffer.feed(body.text))
-        if isinstance(body, Progress) and body.step in self.steps:
+        if body.type == "progress" and body.step in self.steps:
             self.steps[body.step].progress[body.id] = body
         return []
 
     @property
     def running(self) -> list[StepTrace]:
         """The steps that run now."""
-        return [trace for trace in self.steps.values() if trace.step.status is StepStatus.RUNNING]
+        return [trace for trace in self.steps.values() if trace.step.status == StepStatus.RUNNING]
 
     def named(self, name: str | None) -> StepTrace | None:
         """The failed step of this name; without a name, or when none fits, any step that failed."""
-        failed = [trace for trace in self.steps.values() if trace.step.status is StepStatus.FAILED]
+        failed = [trace for trace in self.steps.values() if trace.step.status == StepStatus.FAILED]
         fitting = [trace for trace in self.steps.values() if name is not None and trace.step.name == name]
         return next(iter([t for t in fitting if t in failed] or fitting or failed), None)
 
@@ -79,7 +82,7 @@ class Trace:
             self.steps[step.number] = StepTrace(step, at)
         else:
             trace.step = step
-        if step.status is StepStatus.RUNNING:
+        if step.status == StepStatus.RUNNING:
             return []
         ends = [buffer.flush() for (number, _), buffer in self._buffers.items() if number == step.number]
         return self._lines(step.number, at, [line for lines in ends for line in lines])
@@ -90,6 +93,11 @@ class Trace:
         if trace is not None:
             trace.tail.extend(lines)
         return lines
+
+
+def body_of(event: Event) -> EventBody:
+    """What an event says, to be told by its `type`. Of types that only a newer version knows nothing else is read."""
+    return cast("EventBody", event.body)
 
 
 def transfer_name(transfer: Progress) -> str:

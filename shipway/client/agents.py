@@ -57,7 +57,7 @@ class _Answering:
 
     async def run(self) -> None:
         """Answer until the job has ended or the service refuses."""
-        after, backoff = "0-0", Backoff()
+        after, backoff = "0-0", Backoff(self._connection.ground)
         async with asyncio.TaskGroup() as answers:
             while True:
                 try:

@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Any, Self, Unpack
 
+from pydantic import ValidationError
+
+from shipway import __version__
 from shipway.client.agents import Agents
 from shipway.client.answers import JobPage, WorkerList
+from shipway.client.checking import check_options, validated
 from shipway.client.config import service_token, service_url
 from shipway.client.connection import Connection
-from shipway.client.following import Follower
+from shipway.client.following import unreadable
+from shipway.client.ground import common_headers
 from shipway.client.identity import job_identity
 from shipway.client.images import Images
 from shipway.client.moves import Moves
-from shipway.client.options import BuildKeywords, build_request, check_options
+from shipway.client.on_loop import OnLoop
+from shipway.client.options import BuildKeywords
 from shipway.client.paths import job_path
 from shipway.client.refusals import raise_for_job
 from shipway.client.registries import Registries
-from shipway.client.threads import call_in_thread
 from shipway.client.tokens import Tokens
-from shipway.client.transfer import OnProgress, counted
+from shipway.client.transfer import OnProgress
 from shipway.client.upload import (
-    DOCKERFILE,
     Context,
     Dockerfile,
-    DockerfileSource,
     LocalContext,
     Upload,
     prepare,
-    prepare_named,
 )
-from shipway.context.url import is_local, is_remote
-from shipway.models.event import Event
+from shipway.client.wire import Wire
+from shipway.context.url import is_remote
+from shipway.models.event import Event, Unknown
 from shipway.models.job import Job, JobState
 from shipway.models.receipt import ContextReceipt
 from shipway.models.request import BuildRequest
 from shipway.models.spec import Kind
 from shipway.models.worker import Worker
-
-INDEXING_PATIENCE = 600.0
-"""Seconds the service may take over a context once it has arrived."""
 
 
 class AsyncClient(Agents, Moves, Images, Tokens, Registries):
@@ -54,6 +52,10 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
             where `SHIPWAY_AUDIENCE` is set.
         timeout: seconds for one ordinary request; uploads and following take as long as they take.
 
+    Attributes:
+        url: of the service.
+        wire: says the same in JSON.
+
     Every method raises `ClientError` (slug `service-unreachable`) without a connection, and the
     `RequestError` that fits the status, with the service's slug, when the service refuses.
     """
@@ -61,7 +63,9 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
     def __init__(self, url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self.url = service_url(url)
         known = service_token(self.url, token)
-        self._connection = Connection(self.url, timeout, known, None if known else job_identity())
+        identity = None if known else job_identity()
+        self._connection = Connection(OnLoop(self.url, timeout, common_headers(__version__, known), identity))
+        self.wire = Wire(self._connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,7 +96,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
             ClientError: there is no such directory or Dockerfile.
             ContextError: the files can't serve as a context.
         """
-        return await self._send((await _prepared(context, dockerfile)).upload, on_progress)
+        return await self._send((await self._prepared(context, dockerfile)).upload, on_progress)
 
     async def build(
         self,
@@ -132,25 +136,19 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
     ) -> BuildRequest:
         """The first half of `build`: everything but `submit`. Nothing runs yet, so it may be given up."""
         check_options(options)
-        if isinstance(context, str) and is_remote(context):
-            options["build_contexts"] = await self._named(options.get("build_contexts", {}))
-            return await self._remote_request(context, dockerfile, options)
-        local = await _prepared(context, dockerfile)
-        options["build_contexts"] = await self._named(options.get("build_contexts", {}))
-        apart = (await self._send(local.outside.upload(), None)).digest if local.outside else None
-        receipt = await self._send(local.upload, on_progress)
-        return build_request(receipt.digest, local.dockerfile, apart, options)
+        if not (isinstance(context, str) and is_remote(context)):
+            context, dockerfile = await self._prepared(context, dockerfile), None
+        fields = await self.wire.upload_for_build(context, dockerfile, options, on_progress)
+        return validated(BuildRequest, fields)
 
     async def submit(self, request: BuildRequest, *, idempotency_key: str | None = None) -> Job:
         """Start a build whose context is uploaded; sent again as often as needed, it starts one job."""
-        key = idempotency_key or str(uuid.uuid4())
-        body = request.model_dump(mode="json", exclude_defaults=True)
-        answer = await self._connection.post("/v1/builds", json=body, headers={"Idempotency-Key": key})
-        return Job.model_validate_json(answer.content)
+        fields = request.model_dump(mode="json", exclude_defaults=True)
+        return Job.model_validate(await self.wire.submit(fields, idempotency_key))
 
     async def job(self, job_id: str) -> Job:
         """Read a job's record."""
-        return Job.model_validate_json((await self._connection.get(job_path(job_id))).content)
+        return Job.model_validate(await self.wire.job(job_id))
 
     async def jobs(
         self,
@@ -169,10 +167,11 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
 
         Lost connections are made again and the events go on where they were.
         """
-        follower = Follower(self._connection, job_path(job_id), after=after, read_job=lambda: self.job(job_id))
-        async with aclosing(follower.events()) as events:
-            async for event in events:
-                yield event
+        async with aclosing(self.wire.events(job_id, after)) as events:
+            async for fields in events:
+                event = _event(fields, job_id)
+                if not isinstance(event.body, Unknown):
+                    yield event
 
     async def wait(self, job_id: str, *, check: bool = False) -> Job:
         """Wait until a job has ended and return its record.
@@ -196,7 +195,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for a job to be cancelled; one that has ended stays as it is."""
-        return Job.model_validate_json((await self._connection.post(f"{job_path(job_id)}/cancel")).content)
+        return Job.model_validate(await self.wire.cancel(job_id))
 
     async def workers(self) -> tuple[Worker, ...]:
         """List the workers that are alive."""
@@ -206,33 +205,17 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries):
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
         return (await self._connection.get(path, params)).json()
 
-    async def _remote_request(self, url: str, dockerfile: Dockerfile | None, options: BuildKeywords) -> BuildRequest:
-        """A build of what is at a URL; only a Dockerfile from elsewhere is sent."""
-        if isinstance(dockerfile, DockerfileSource):
-            apart = (await self._send(dockerfile.upload(), None)).digest
-            return build_request(None, dockerfile.name, apart, options, remote=url)
-        return build_request(None, str(dockerfile or DOCKERFILE), None, options, remote=url)
-
-    async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:
-        """Upload the further contexts that are directories here; returns the sources with digests in their place."""
-        sent = dict(sources)
-        for name, source in sources.items():
-            if is_local(source):
-                upload = await call_in_thread(partial(prepare_named, source, name))
-                sent[name] = (await self._send(upload, None)).digest
-        return sent
-
     async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
-        answer = await self._connection.upload(
-            "/v1/contexts",
-            lambda: counted(upload, on_progress),
-            patience=INDEXING_PATIENCE,
-            replayable=upload.replayable,
-        )
-        return ContextReceipt.model_validate_json(answer.content)
+        return ContextReceipt.model_validate(await self.wire.send(upload, on_progress))
+
+    async def _prepared(self, context: Context | LocalContext, dockerfile: Dockerfile | None) -> LocalContext:
+        if isinstance(context, LocalContext):
+            return context
+        return await self._connection.ground.call(lambda: prepare(context, dockerfile))
 
 
-async def _prepared(context: Context | LocalContext, dockerfile: Dockerfile | None) -> LocalContext:
-    if isinstance(context, LocalContext):
-        return context
-    return await call_in_thread(lambda: prepare(context, dockerfile))
+def _event(fields: dict[str, Any], job_id: str) -> Event:
+    try:
+        return Event.model_validate(fields)
+    except ValidationError as fault:
+        raise unreadable(fields.get("seq", 0), job_path(job_id)) from fault

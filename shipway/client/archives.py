@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-import httpx
-
 from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
+from shipway.client.ground import Request
 from shipway.client.paths import job_path
-from shipway.client.refusals import unreachable
 from shipway.client.transfer import OnProgress, archive_upload, counted, received, replacing
 from shipway.exceptions import ShipwayError
 from shipway.models.receipt import ArtifactReceipt
@@ -36,7 +34,10 @@ class Archives:
         """
         upload = archive_upload(source)
         answer = await self._connection.upload(
-            "/v1/artifacts", lambda: counted(upload, on_progress), patience=PATIENCE, replayable=upload.replayable
+            "/v1/artifacts",
+            lambda: counted(self._connection.ground, upload, on_progress),
+            patience=PATIENCE,
+            replayable=upload.replayable,
         )
         return ArtifactReceipt.model_validate_json(answer.content)
 
@@ -65,7 +66,7 @@ class Archives:
 
     async def _fetch_again(self, path: str, file: BinaryIO, on_progress: OnProgress | None) -> str:
         """Fetch into a file; a connection that breaks costs another try, from the start."""
-        backoff = Backoff()
+        backoff = Backoff(self._connection.ground)
         for _ in range(ATTEMPTS - 1):
             try:
                 return await self._fetch(path, file, on_progress)
@@ -78,10 +79,9 @@ class Archives:
         return await self._fetch(path, file, on_progress)
 
     async def _fetch(self, path: str, out: BinaryIO, on_progress: OnProgress | None) -> str:
-        answer = await self._connection.open(path, headers={"Accept-Encoding": "identity"}, read_timeout=PATIENCE)
+        request = Request("GET", path, {"Accept-Encoding": "identity"}, patience=PATIENCE)
+        answer = await self._connection.open(request)
         try:
             return await received(answer, out, on_progress)
-        except httpx.TransportError as fault:
-            raise unreachable(self._connection.url, fault) from fault
         finally:
-            await answer.aclose()
+            await answer.close()

@@ -24,6 +24,7 @@ from shipway.exceptions import ClientError
 DEFAULT_URL = "http://127.0.0.1:8470"
 VARIABLE = "SHIPWAY_URL"
 TOKEN_VARIABLE = "SHIPWAY_TOKEN"  # noqa: S105  (its name, not its value)
+AUDIENCE_VARIABLE = "SHIPWAY_AUDIENCE"
 
 
 def config_path() -> Path:

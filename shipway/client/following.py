@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-
-import httpx
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from shipway.client.connection import Backoff, Connection, may_pass
-from shipway.client.refusals import unreachable
+from shipway.client.ground import Request
 from shipway.client.sse import ServerSentEvent, SseParser
 from shipway.exceptions import ClientError, ShipwayError
-from shipway.models.event import Event, StateChanged, Unknown
-from shipway.models.job import Job, JobState
+from shipway.models.states import JobState
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
 
 SILENCE = 45.0
 """Seconds without a byte after which a connection counts as dead; the service sends a comment every 10 s."""
 PATIENCE = 120.0
 """Seconds without any connection after which following is given up."""
-_FINAL = frozenset(state for state in JobState if state.final)
-
-
-def is_final(event: Event) -> bool:
-    """Whether no event can follow this one."""
-    return isinstance(event.body, StateChanged) and event.body.state in _FINAL
+RECORD = "job"
+"""Type of the messages that are no events: the record at that moment. They have no number of their own."""
+FOLLOWING = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+"""Headers of a request whose answer is a stream of events."""
+_FINAL = frozenset(str(state) for state in JobState if state.final)
 
 
 class Follower:
-    """Yields the events of one job that come after a number.
+    """Yields the events of one job that come after a number, as JSON.
 
     Args:
         connection: to the service.
@@ -56,14 +56,14 @@ class Follower:
         self._ended = False
         self._last_contact = 0.0
 
-    async def events(self) -> AsyncGenerator[Event, None]:
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield until the final event.
 
         Raises:
             NotFound: there is no such job.
-            ClientError: `service-unreachable`, after `patience` seconds without a connection.
+            ClientError: `service-unreachable`, after `patience` seconds without a connection; `unexpected-answer`.
         """
-        backoff = Backoff()
+        backoff = Backoff(self._connection.ground)
         self._last_contact = time.monotonic()
         while not self._ended:
             before = self._after
@@ -83,16 +83,14 @@ class Follower:
     async def _check_for_end(self) -> None:
         """A connection that ended without one event: was the last one seen already?"""
         job = await self._read_job()
-        self._ended = job.state.final and self._after >= job.events
+        self._ended = job.state in _FINAL and self._after >= job.events
 
-    async def _one_connection(self) -> AsyncGenerator[Event, None]:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self._after:
-            headers["Last-Event-ID"] = str(self._after)
-        response = await self._connection.open(f"{self._path}/events", headers=headers, read_timeout=SILENCE)
+    async def _one_connection(self) -> AsyncGenerator[dict[str, Any], None]:
+        headers = FOLLOWING | ({"Last-Event-ID": str(self._after)} if self._after else {})
+        answer = await self._connection.open(Request("GET", f"{self._path}/events", headers, patience=SILENCE))
         parser = SseParser()
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in answer.chunks:
                 self._last_contact = time.monotonic()
                 for message in parser.feed(chunk):
                     event = self._accept(message)
@@ -100,26 +98,41 @@ class Follower:
                         yield event
                     if self._ended:
                         return
-        except httpx.TransportError as fault:
-            raise unreachable(self._connection.url, fault) from fault
         finally:
-            await response.aclose()
+            await answer.close()
 
-    def _accept(self, message: ServerSentEvent) -> Event | None:
-        """Read one message; None for one seen before, or of a type that only a newer client knows."""
+    def _accept(self, message: ServerSentEvent) -> dict[str, Any] | None:
+        """Read one message; None for one seen before."""
         seq = _number(message)
         if seq <= self._after:
             return None
         self._after = seq
-        try:
-            event = Event.model_validate_json(message.data)
-        except ValidationError as fault:
-            raise ClientError(
-                f"event {seq} of {self._path} can't be read; is this client older than the service?",
-                slug="unexpected-answer",
-            ) from fault
-        self._ended = is_final(event)
-        return None if isinstance(event.body, Unknown) else event
+        event = read_event(message.data, seq, self._path)
+        body = event["body"]
+        self._ended = body["type"] == "state" and body.get("state") in _FINAL
+        return event
+
+
+def read_event(text: str, seq: int, path: str) -> dict[str, Any]:
+    """Read an event's JSON.
+
+    Raises:
+        ClientError: `unexpected-answer`.
+    """
+    try:
+        event: dict[str, Any] = json.loads(text)
+        if isinstance(event["body"]["type"], str):
+            return event
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise unreadable(seq, path)
+
+
+def unreadable(seq: int, path: str) -> ClientError:
+    """What is told of an event that makes no sense here."""
+    return ClientError(
+        f"event {seq} of {path} can't be read; is this client older than the service?", slug="unexpected-answer"
+    )
 
 
 def _number(message: ServerSentEvent) -> int:

@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, Mapping
 
 import httpx
 
+from shipway.client.config import AUDIENCE_VARIABLE
 from shipway.exceptions import ClientError
 
-AUDIENCE_VARIABLE = "SHIPWAY_AUDIENCE"
 FRESH = 60.0
 """Seconds that one token is used for."""
 LIMIT = httpx.Timeout(10.0)

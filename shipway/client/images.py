@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shipway.client.answers import History, ImageList, WorkerList
+from shipway.client.checking import validated
 from shipway.client.connection import Connection
-from shipway.client.options import validated
 from shipway.client.paths import image_path, worker_path
 from shipway.models.image import HistoryEntry, ImageDescription, ImageOnWorker
 from shipway.models.job import Job

@@ -14,16 +14,22 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from shipway.exceptions import ClientError
 from shipway.models.reference import DEFAULT_DOMAIN, registry_host
-from shipway.models.spec import RegistryLogin
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _TOKEN_USER = "<token>"  # noqa: S105  (Docker's mark for "the password is an identity token", not a password)
 _PROGRAM_LIMIT = 20.0
 """Seconds a credential program may take; some ask the user's key ring."""
+
+
+class Login(TypedDict):
+    """A user and a password, as requests carry them."""
+
+    username: str
+    password: str
 
 
 def docker_config_path() -> Path:
@@ -33,7 +39,7 @@ def docker_config_path() -> Path:
 
 def registry_logins(
     hosts: Iterable[str], *, path: Path | None = None, warn: Callable[[str], None] = lambda _: None
-) -> dict[str, RegistryLogin]:
+) -> dict[str, Login]:
     """Find the logins for some registries and no others: nothing leaves this machine that isn't needed.
 
     A credential program that fails is told to `warn` and then counts as no login: a public image needs none.
@@ -47,7 +53,7 @@ def registry_logins(
         ClientError: `docker-config-invalid` when the file is there but can't be read.
     """
     config = _load(path or docker_config_path())
-    found: dict[str, RegistryLogin] = {}
+    found: dict[str, Login] = {}
     for host in sorted(set(hosts)):
         login = _login(config, host, warn)
         if login is not None:
@@ -83,7 +89,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     return config
 
 
-def _login(config: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+def _login(config: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> Login | None:
     program = _object(config, "credHelpers").get(host) or config.get("credsStore")
     if isinstance(program, str) and program:
         login = _ask(program, _HUB_KEY if host == DEFAULT_DOMAIN else host, warn)
@@ -95,11 +101,11 @@ def _login(config: Mapping[str, Any], host: str, warn: Callable[[str], None]) ->
     return None
 
 
-def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> Login | None:
     if entry.get("identitytoken"):
-        return RegistryLogin(username=_TOKEN_USER, password=str(entry["identitytoken"]))
+        return Login(username=_TOKEN_USER, password=str(entry["identitytoken"]))
     if entry.get("username") and entry.get("password"):
-        return RegistryLogin(username=str(entry["username"]), password=str(entry["password"]))
+        return Login(username=str(entry["username"]), password=str(entry["password"]))
     if not entry.get("auth"):
         return None
     try:
@@ -109,15 +115,15 @@ def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -
     if not colon:
         warn(f"Docker's login for {host} can't be read; log in again with `docker login {host}`")
         return None
-    return RegistryLogin(username=user, password=password.rstrip("\0"))
+    return Login(username=user, password=password.rstrip("\0"))
 
 
-def _ask(program: str, registry: str, warn: Callable[[str], None]) -> RegistryLogin | None:
+def _ask(program: str, registry: str, warn: Callable[[str], None]) -> Login | None:
     answer = _run(program, "get", registry, warn)
     if answer is None:
         return None
     try:
-        return RegistryLogin(username=str(answer["Username"]), password=str(answer["Secret"]))
+        return Login(username=str(answer["Username"]), password=str(answer["Secret"]))
     except KeyError as fault:
         warn(f"docker-credential-{program} gave no {fault} for {registry}")
         return None

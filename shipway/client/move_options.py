@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
+from shipway.client.logins import Login
 from shipway.models.spec import RegistryLogin
 
 Workers = Literal["any", "all"] | Sequence[str]
@@ -27,7 +28,7 @@ class OnWorker(JobKeywords, total=False):
 class WithLogins(OnWorker, total=False):
     """A job that may speak to registries: `registries` maps a registry's host to its login."""
 
-    registries: Mapping[str, RegistryLogin]
+    registries: Mapping[str, RegistryLogin | Login]
 
 
 class CommitKeywords(WithLogins, total=False):
@@ -65,7 +66,7 @@ class ExportKeywords(SaveKeywords, total=False):
 
     image: str | None
     container: str | None
-    registries: Mapping[str, RegistryLogin]
+    registries: Mapping[str, RegistryLogin | Login]
 
 
 class PushKeywords(WithLogins, total=False):
@@ -84,7 +85,7 @@ class PullKeywords(LoadKeywords, total=False):
     """See `shipway.models.spec.PullOptions`."""
 
     platform: str | None
-    registries: Mapping[str, RegistryLogin]
+    registries: Mapping[str, RegistryLogin | Login]
 
 
 class PruneKeywords(LoadKeywords, total=False):

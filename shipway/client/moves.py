@@ -6,7 +6,8 @@ import uuid
 from typing import Any, NamedTuple, Unpack
 
 from shipway.client.answers import JobSet
-from shipway.client.archives import PATIENCE, Archive, Archives
+from shipway.client.archives import Archive, Archives
+from shipway.client.checking import check_push, validated
 from shipway.client.copies import Copies, copies_upload
 from shipway.client.move_options import (
     CommitKeywords,
@@ -18,12 +19,12 @@ from shipway.client.move_options import (
     PushKeywords,
     SaveKeywords,
 )
-from shipway.client.options import check_push, validated
 from shipway.client.threads import call_in_thread
-from shipway.client.transfer import OnProgress, counted
+from shipway.client.transfer import OnProgress
+from shipway.client.wire import Wire
 from shipway.context.url import is_remote
 from shipway.models.job import Job
-from shipway.models.receipt import ArtifactReceipt, ContextReceipt
+from shipway.models.receipt import ArtifactReceipt
 from shipway.models.request import (
     CommitRequest,
     ExportRequest,
@@ -54,6 +55,8 @@ class Moves(Archives):
     is no such image, worker or archive.
     """
 
+    wire: Wire
+
     async def upload_copies(self, copies: Copies, *, on_progress: OnProgress | None = None) -> UploadedCopies:
         """Send the local files that a commit is to copy; nothing runs yet.
 
@@ -62,10 +65,7 @@ class Moves(Archives):
             ContextError: a file can't be read or can't be sent.
         """
         upload, inside = await call_in_thread(lambda: copies_upload(copies))
-        answer = await self._connection.upload(
-            "/v1/contexts", lambda: counted(upload, on_progress), patience=PATIENCE, replayable=upload.replayable
-        )
-        return UploadedCopies(ContextReceipt.model_validate_json(answer.content).digest, inside)
+        return UploadedCopies((await self.wire.send(upload, on_progress))["digest"], inside)
 
     async def commit(
         self,

@@ -1,19 +1,17 @@
-"""The options of a build: keyword arguments on this side, a `BuildRequest` on the other."""
+"""The options of a build: keyword arguments on this side, the JSON of a request on the other."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from pydantic import BaseModel, ValidationError
-
-from shipway.context.url import is_local
 from shipway.exceptions import InvalidRequest
-from shipway.models.request import BuildRequest, CommitRequest, ImportRequest
-from shipway.models.spec import RegistryLogin
+from shipway.models.reference import Reference
 
-M = TypeVar("M", bound=BaseModel)
+if TYPE_CHECKING:
+    from shipway.client.logins import Login
+    from shipway.models.spec import RegistryLogin
 
 
 class BuildKeywords(TypedDict, total=False):
@@ -44,72 +42,54 @@ class BuildKeywords(TypedDict, total=False):
     priority: int
     secrets: Mapping[str, bytes]
     ssh: Mapping[str, Sequence[bytes]]
-    registries: Mapping[str, RegistryLogin]
+    registries: Mapping[str, RegistryLogin | Login]
 
 
-_SOME_DIGEST = "sha256:" + "0" * 64
-
-
-def build_request(
+def build_fields(
     context: str | None,
     dockerfile: str,
     dockerfile_context: str | None,
     options: BuildKeywords,
     *,
     remote: str | None = None,
-) -> BuildRequest:
+) -> dict[str, Any]:
     """Put a request together: `context` is the digest of an uploaded one, `remote` the URL of another.
 
-    Raises:
-        InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
+    What says nothing is left out.
     """
-    secrets = {name: _base64(value) for name, value in options.get("secrets", {}).items()}
-    ssh = {name: [_base64(key) for key in keys] for name, keys in options.get("ssh", {}).items()}
-    fields = {
+    fields: dict[str, Any] = {
         **options,
         "context": context,
         "remote": remote,
         "dockerfile": dockerfile,
         "dockerfile_context": dockerfile_context,
-        "secrets": secrets,
-        "ssh": ssh,
+        "secrets": {name: _base64(value) for name, value in options.get("secrets", {}).items()},
+        "ssh": {name: [_base64(key) for key in keys] for name, keys in options.get("ssh", {}).items()},
     }
-    return validated(BuildRequest, fields)
+    return {name: value for name, value in fields.items() if value is not False and value not in (None, "", [], (), {})}
+
+
+def check_tags(options: BuildKeywords) -> None:
+    """Tell at once, without the service, what is most often wrong.
+
+    Raises:
+        InvalidRequest: a tag is no name for an image (`invalid-image-name`), or there is none to push
+            (`push-without-tag`).
+    """
+    for number, tag in enumerate(options.get("tags", ())):
+        try:
+            Reference.parse(tag)
+        except ValueError as fault:
+            field = f"tags.{number}"
+            raise InvalidRequest(f"{field}: {fault}", slug="invalid-image-name", field=field) from None
+    if options.get("push") and not options.get("tags"):
+        raise push_without_tag()
+
+
+def push_without_tag() -> InvalidRequest:
+    """What is told of a request to push an image that gets no name."""
+    return InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")
 
 
 def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
-
-
-def validated(model: type[M], fields: Mapping[str, Any]) -> M:
-    """Make a request of keyword arguments.
-
-    Raises:
-        InvalidRequest: an option is wrong; `field` names it. The value itself is not told: it may be secret.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as fault:
-        first = fault.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        # A type with a hyphen is one of Shipway's own slugs.
-        slug = first["type"] if "-" in first["type"] else None
-        told = f"{field}: {first['msg']}" if field else first["msg"]
-        raise InvalidRequest(told, slug=slug, field=field or None) from None
-
-
-def check_options(options: BuildKeywords) -> None:
-    """Tell what is wrong with the options before anything is uploaded.
-
-    Raises:
-        InvalidRequest: an option is wrong.
-    """
-    sources = options.get("build_contexts", {}).items()
-    named = {name: _SOME_DIGEST if is_local(source) else source for name, source in sources}
-    check_push(build_request(_SOME_DIGEST, "Dockerfile", None, {**options, "build_contexts": named}))
-
-
-def check_push(request: BuildRequest | CommitRequest | ImportRequest) -> None:
-    """Raise InvalidRequest (`push-without-tag`) when a request asks to push an image that gets no name."""
-    if request.push and not request.tags:
-        raise InvalidRequest("there is nothing to push: give at least one tag", slug="push-without-tag", field="tags")

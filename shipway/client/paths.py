@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from shipway.exceptions import ClientError, InvalidRequest
 from shipway.models.reference import Reference, is_registry, registry_host
-from shipway.models.spec import IMAGE_ID
+from shipway.models.sources import IMAGE_ID
 
 
 def job_path(job_id: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import httpx
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from shipway.client.ground import Answer
 from shipway.exceptions import (
     BuildSystemError,
     BuildUserError,
@@ -22,8 +23,10 @@ from shipway.exceptions import (
     Unauthorized,
     Unavailable,
 )
-from shipway.models.error import ErrorAnswer, Problem
-from shipway.models.job import Job, JobState
+from shipway.models.states import JobState
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
 
 _BY_STATUS: dict[int, type[ShipwayError]] = {
     kind.status: kind
@@ -34,38 +37,40 @@ _SERVER_FAULT = 500
 _BAD_REQUEST = 400
 
 
-def error_of(response: httpx.Response) -> ShipwayError:
+def error_of(url: str, path: str, answer: Answer) -> ShipwayError:
     """Describe an answer that is not a success; its body must have been read.
 
     The class follows from the status, the slug is the service's own. An answer without the service's error
     body comes from something between here and there: `unexpected-answer`, or `Unavailable` for a 502 to 504.
     """
     try:
-        problem = ErrorAnswer.model_validate_json(response.content).error
-    except ValidationError:
-        return _foreign(response)
-    kind = _BY_STATUS.get(response.status_code)
-    if kind is None and response.status_code >= _SERVER_FAULT:
+        problem = answer.json()["error"]
+        slug, message, field = str(problem["slug"]), str(problem["message"]), problem.get("field")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _foreign(url, answer)
+    kind = _BY_STATUS.get(answer.status)
+    if kind is None and answer.status >= _SERVER_FAULT:
         kind = ShipwayError
-    elif response.status_code == _BAD_REQUEST and response.request.url.path.endswith(_CONTEXTS):
+    elif answer.status == _BAD_REQUEST and path.partition("?")[0].endswith(_CONTEXTS):
         kind = ContextError
-    return (kind or RequestError)(problem.message, slug=problem.slug, field=problem.field)
+    return (kind or RequestError)(message, slug=slug, field=field)
 
 
-def _foreign(response: httpx.Response) -> ShipwayError:
-    where = f"{response.request.url.scheme}://{response.request.url.netloc.decode()}"
-    if response.status_code in (502, 503, 504):
-        return Unavailable(f"something in front of {where} answered {response.status_code}; try again later")
+def _foreign(url: str, answer: Answer) -> ShipwayError:
+    parts = urlsplit(url)
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if answer.status in (502, 503, 504):
+        return Unavailable(f"something in front of {where} answered {answer.status}; try again later")
     return ClientError(
-        f"{where} answered {response.status_code} in a way that Shipway's service never does; "
+        f"{where} answered {answer.status} in a way that Shipway's service never does; "
         "is SHIPWAY_URL the URL of the service?",
         slug="unexpected-answer",
     )
 
 
-def unreachable(url: str, fault: httpx.TransportError) -> ClientError:
+def unreachable(url: str, fault: Exception, *, late: bool) -> ClientError:
     """Describe a connection that failed."""
-    reason = "did not answer in time" if isinstance(fault, httpx.TimeoutException) else "can't be reached"
+    reason = "did not answer in time" if late else "can't be reached"
     detail = f" ({fault})" if str(fault) else ""
     return ClientError(
         f"the service at {url} {reason}{detail}; set SHIPWAY_URL to its URL, "
@@ -85,6 +90,8 @@ def raise_for_job(job: Job) -> None:
     if job.state is JobState.CANCELLED:
         raise JobError(f"job {job.id} was cancelled", slug="cancelled")
     if job.state is JobState.FAILED:
-        problem = job.error or Problem(slug=JobError.slug, message=f"job {job.id} failed")
+        problem = job.error
+        if problem is None:
+            raise BuildUserError(f"job {job.id} failed", slug=JobError.slug)
         kind = BuildSystemError if problem.retryable else BuildUserError
         raise kind(problem.message, slug=problem.slug, field=problem.field, step=problem.step)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shipway.client.answers import RegistryList
+from shipway.client.checking import validated
 from shipway.client.connection import Connection
-from shipway.client.options import validated
 from shipway.client.paths import registry_path
 from shipway.models.spec import RegistryLogin
 

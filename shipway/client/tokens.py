@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shipway.client.answers import TokenList
+from shipway.client.checking import validated
 from shipway.client.connection import Connection
-from shipway.client.options import validated
 from shipway.client.paths import token_path
 from shipway.models.token import Caller, NewToken, Scope, Token, TokenRequest
 

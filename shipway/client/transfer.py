@@ -11,9 +11,7 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import httpx
-
-from shipway.client.threads import iterate_in_thread
+from shipway.client.ground import Answer, Ground
 from shipway.client.upload import CHUNK, Upload
 from shipway.exceptions import ClientError
 
@@ -21,10 +19,10 @@ OnProgress = Callable[[int, int | None], None]
 """Called with the bytes moved so far and the bytes in all, if known."""
 
 
-async def counted(upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
+async def counted(ground: Ground, upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
     """Yield what is to be sent, and tell how far it is."""
     sent = 0
-    async with aclosing(iterate_in_thread(upload.chunks)) as chunks:
+    async with aclosing(ground.iterate(upload.chunks)) as chunks:
         async for chunk in chunks:
             yield chunk
             sent += len(chunk)
@@ -87,16 +85,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise ClientError(f"{path} can't be written: {fault.strerror}", slug="output-unwritable") from fault
 
 
-async def received(answer: httpx.Response, out: BinaryIO, on_progress: OnProgress | None) -> str:
+async def received(answer: Answer, out: BinaryIO, on_progress: OnProgress | None) -> str:
     """Write an answer's body as it comes; returns its digest, which is the one that the service told before.
 
     Raises:
-        httpx.TransportError: the connection broke, or the body ended before its length.
-        ClientError: the bytes are not those that the service stored (`archive-damaged`), or can't be written.
+        ClientError: the connection broke (`service-unreachable`); the bytes are not those that the service stored
+            (`archive-damaged`), or can't be written (`output-unwritable`).
     """
-    digest, length = hashlib.sha256(), answer.headers.get("Content-Length")
+    digest, length = hashlib.sha256(), answer.headers.get("content-length")
     took, total = 0, int(length) if length and length.isdecimal() else None
-    async for chunk in answer.aiter_raw():
+    async for chunk in answer.chunks:
         try:
             out.write(chunk)
         except OSError as fault:
@@ -105,7 +103,7 @@ async def received(answer: httpx.Response, out: BinaryIO, on_progress: OnProgres
         took += len(chunk)
         if on_progress is not None:
             on_progress(took, total)
-    found, told = f"sha256:{digest.hexdigest()}", answer.headers.get("Digest", "")
+    found, told = f"sha256:{digest.hexdigest()}", answer.headers.get("digest", "")
     if (total is not None and took != total) or found != told:
         raise ClientError(
             f"the archive came as {took} bytes of {found}, but the service has {total} bytes of {told or 'no digest'}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from shipway.models.spec import IMAGE_ID, IMAGE_SOURCE, REMOTE
+from shipway.models.sources import IMAGE_ID, IMAGE_SOURCE, REMOTE
 
 
 def is_remote(source: str) -> bool:

@@ -5,28 +5,18 @@ Bodies are told apart by `type`. Times are seconds since the epoch; durations ar
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from shipway.models.error import Problem
+from shipway.models.states import StepStatus
 
 
 class Body(BaseModel):
     """Base of all event bodies. Fields a newer version added are ignored, not refused."""
 
     model_config = ConfigDict(frozen=True)
-
-
-class StepStatus(StrEnum):
-    """How far a step is, or how it ended."""
-
-    RUNNING = "running"
-    CACHED = "cached"
-    EXECUTED = "executed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 class Step(Body):

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from shipway.models.error import Problem
-from shipway.models.event import Step, StepStatus
+from shipway.models.event import Step
+from shipway.models.figures import cache_hit_ratio, counted_steps, names_of  # noqa: F401  (found here, too)
 from shipway.models.image import ImageDescription
 from shipway.models.spec import Kind, Spec
-
-_FROM = re.compile(r"(?:\[[^\]]*\] )?FROM\s", re.IGNORECASE)
-"""How both builders begin the name of a FROM: `[2/3] FROM …`, `FROM …`."""
-
-
-class JobState(StrEnum):
-    """Where a job stands. The last three are final: a job never leaves them."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def final(self) -> bool:
-        """Whether a job stays in this state for good."""
-        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+from shipway.models.states import JobState
 
 
 class Timings(BaseModel):
@@ -104,28 +85,3 @@ class Job(BaseModel):
     result: Result = Result()
     error: Problem | None = None
     events: int = Field(0, description="number of the newest event")
-
-
-def names_of(job: Job) -> tuple[str, ...]:
-    """The names a job's spec gives to images, or else those of what it is about."""
-    spec = job.spec
-    about = getattr(spec, "image", None) or getattr(spec, "container", None)
-    return tuple(getattr(spec, "tags", ()) or getattr(spec, "images", ()) or ([about] if about else []))
-
-
-def counted_steps(steps: tuple[Step, ...]) -> list[Step]:
-    """The steps that ended and count in figures: the user's own without FROM, which runs nothing.
-
-    BuildKit calls the FROM of a local image executed and the classic builder calls it nothing at all; counted, a build
-    in which nothing changed would not come out as cached in whole.
-    """
-    unended = (StepStatus.RUNNING, StepStatus.CANCELLED)
-    return [s for s in steps if not s.internal and s.status not in unended and not _FROM.match(s.name)]
-
-
-def cache_hit_ratio(steps: tuple[Step, ...]) -> float | None:
-    """Cached ÷ all counted steps, or None when there are none."""
-    counted = counted_steps(steps)
-    if not counted:
-        return None
-    return sum(s.status is StepStatus.CACHED for s in counted) / len(counted)

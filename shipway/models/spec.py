@@ -15,14 +15,10 @@ from pydantic_core import PydanticCustomError
 
 from shipway.models.agent import MAX_AGENTS
 from shipway.models.reference import Reference, is_registry, registry_host
+from shipway.models.sources import IMAGE_ID, IMAGE_SOURCE, REMOTE
 
 MAX_TEXT = 65_536
 SHARED_QUEUE = "shipway"
-IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
-IMAGE_SOURCE = "docker-image://"
-"""Begins a further context that is an image."""
-REMOTE = r"^(?:(?:https?|git|ssh)://|git@|github\.com/)"
-"""Pattern of what is fetched from elsewhere."""
 
 
 def own_queue(worker: str) -> str:

@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse
 from shipway.client import AsyncClient, Client
 from shipway.client.connection import Connection
 from shipway.client.following import Follower
+from shipway.client.on_loop import OnLoop
 from shipway.exceptions import ClientError, JobError, NotFound
 from shipway.models.event import LogChunk, StateChanged
 from tests.unit.client.stand_in import JOB, StandIn, problem
@@ -83,7 +84,7 @@ async def test_an_unknown_job_is_not_followed(service: StandIn) -> None:
 
 
 async def test_following_is_given_up_after_a_time_without_any_connection(service: StandIn) -> None:
-    connection = Connection("http://127.0.0.1:9", timeout=1)
+    connection = Connection(OnLoop("http://127.0.0.1:9", 1, {}))
     async with AsyncClient(service.url) as client:
         follower = Follower(connection, f"/v1/jobs/{JOB}", after=0, read_job=lambda: client.job(JOB), patience=0.3)
         with pytest.raises(ClientError) as raised:

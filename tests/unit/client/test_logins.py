@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from shipway.client.logins import configured_registries, docker_config_path, registry_logins
+from shipway.client.logins import Login, configured_registries, docker_config_path, registry_logins
 from shipway.exceptions import ClientError
-from shipway.models.spec import RegistryLogin
 
 
 def auth(user: str, password: str) -> dict[str, str]:
@@ -40,28 +39,26 @@ def program(bin_: Path, name: str, script: str) -> None:
 def test_only_the_registries_asked_for_are_given_away(tmp_path: Path) -> None:
     path = config(tmp_path, {"auths": {"a.example": auth("u", "p:q"), "b.example:5000": auth("v", "w")}})
 
-    assert registry_logins(["a.example", "c.example"], path=path) == {
-        "a.example": RegistryLogin(username="u", password="p:q")
-    }
+    assert registry_logins(["a.example", "c.example"], path=path) == {"a.example": Login(username="u", password="p:q")}
 
 
 def test_docker_hub_goes_by_its_old_url(tmp_path: Path) -> None:
     path = config(tmp_path, {"auths": {"https://index.docker.io/v1/": auth("u", "p")}})
 
-    assert registry_logins(["docker.io"], path=path)["docker.io"].username == "u"
+    assert registry_logins(["docker.io"], path=path)["docker.io"]["username"] == "u"
 
 
 def test_an_identity_token_is_marked_as_docker_marks_it(tmp_path: Path) -> None:
     path = config(tmp_path, {"auths": {"a.example": {**auth("u", "p"), "identitytoken": "T"}}})
 
-    assert registry_logins(["a.example"], path=path)["a.example"] == RegistryLogin(username="<token>", password="T")
+    assert registry_logins(["a.example"], path=path)["a.example"] == Login(username="<token>", password="T")
 
 
 def test_a_credential_program_is_asked_for_its_registry(tmp_path: Path, programs: Path) -> None:
     program(programs, "mine", 'read h; [ "$1" = get ] && echo "{\\"Username\\":\\"$h\\",\\"Secret\\":\\"s\\"}"')
     path = config(tmp_path, {"credHelpers": {"a.example": "mine"}, "auths": {"a.example": {}}})
 
-    assert registry_logins(["a.example"], path=path)["a.example"] == RegistryLogin(username="a.example", password="s")
+    assert registry_logins(["a.example"], path=path)["a.example"] == Login(username="a.example", password="s")
 
 
 def test_the_store_is_asked_for_the_url_of_docker_hub_and_may_have_none(tmp_path: Path, programs: Path) -> None:
@@ -75,7 +72,7 @@ def test_the_store_is_asked_for_the_url_of_docker_hub_and_may_have_none(tmp_path
     path = config(tmp_path, {"credsStore": "store", "auths": {"b.example": auth("file", "p")}})
     found = registry_logins(["docker.io", "b.example", "c.example"], path=path, warn=warnings.append)
 
-    assert {host: login.username for host, login in found.items()} == {"docker.io": "hub", "b.example": "file"}
+    assert {host: login["username"] for host, login in found.items()} == {"docker.io": "hub", "b.example": "file"}
     assert warnings == []
 
 

@@ -1,0 +1,110 @@
+"""What starting and following a job takes, as JSON: under `AsyncClient`, which makes models of it, and `shipway build`.
+
+Nothing that this imports loads Pydantic: checking what the service itself has checked costs more than asking for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from shipway.client.connection import Connection
+from shipway.client.following import Follower
+from shipway.client.ground import Answer
+from shipway.client.options import BuildKeywords, build_fields
+from shipway.client.paths import job_path
+from shipway.client.told import Told
+from shipway.client.transfer import OnProgress, counted
+from shipway.client.upload import DOCKERFILE, Dockerfile, DockerfileSource, LocalContext, Upload, prepare_named
+from shipway.context.url import is_local
+from shipway.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from shipway.models.job import Job
+
+INDEXING_PATIENCE = 600.0
+"""Seconds the service may take over a context once it has arrived."""
+
+
+class Wire:
+    """One service, and what is said over a connection to it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def send(self, upload: Upload, on_progress: OnProgress | None = None) -> dict[str, Any]:
+        """Send a context; returns its receipt."""
+        answer = await self.connection.upload(
+            "/v1/contexts",
+            lambda: counted(self.connection.ground, upload, on_progress),
+            patience=INDEXING_PATIENCE,
+            replayable=upload.replayable,
+        )
+        return self._told(answer)
+
+    async def upload_for_build(
+        self,
+        context: LocalContext | str,
+        dockerfile: Dockerfile | None,
+        options: BuildKeywords,
+        on_progress: OnProgress | None = None,
+    ) -> dict[str, Any]:
+        """Send what a build needs; returns the request that `submit` takes. Nothing runs yet.
+
+        Args:
+            context: files of this machine, or the URL of what the worker fetches.
+            dockerfile: for a URL: a path inside what is there, or a Dockerfile from here.
+            options: see `BuildKeywords`.
+            on_progress: told how far the upload of the context is.
+        """
+        options = {**options, "build_contexts": await self._named(options.get("build_contexts", {}))}
+        if isinstance(context, str):
+            if isinstance(dockerfile, DockerfileSource):
+                apart = (await self.send(dockerfile.upload()))["digest"]
+                return build_fields(None, dockerfile.name, apart, options, remote=context)
+            return build_fields(None, str(dockerfile or DOCKERFILE), None, options, remote=context)
+        apart = (await self.send(context.outside.upload()))["digest"] if context.outside else None
+        receipt = await self.send(context.upload, on_progress)
+        return build_fields(receipt["digest"], context.dockerfile, apart, options)
+
+    async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """Upload the further contexts that are directories here; returns the sources with digests in their place."""
+        sent = dict(sources)
+        for name, source in sources.items():
+            if is_local(source):
+                upload = await self.connection.ground.call(partial(prepare_named, source, name))
+                sent[name] = (await self.send(upload))["digest"]
+        return sent
+
+    async def submit(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        """Start a build whose context is uploaded; sent again as often as needed, it starts one job."""
+        headers = {"Idempotency-Key": key or os.urandom(16).hex()}
+        answer = await self.connection.post("/v1/builds", json=dict(fields), headers=headers)
+        return self._told(answer)
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """Read a job's record."""
+        return self._told(await self.connection.get(job_path(job_id)))
+
+    async def cancel(self, job_id: str) -> dict[str, Any]:
+        """Ask for a job to be cancelled; one that has ended stays as it is."""
+        return self._told(await self.connection.post(f"{job_path(job_id)}/cancel"))
+
+    def events(self, job_id: str, after: int = 0) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield a job's events that come after a number, each once, in order, live, until the final one."""
+
+        async def record() -> Job:
+            return cast("Job", Told(await self.job(job_id)))
+
+        return Follower(self.connection, job_path(job_id), after=after, read_job=record).events()
+
+    def _told(self, answer: Answer) -> dict[str, Any]:
+        try:
+            fields = answer.json()
+        except ValueError:
+            fields = None
+        if not isinstance(fields, dict):
+            raise ClientError(f"{self.connection.url} does not answer as a service does", slug="unexpected-answer")
+        return fields
