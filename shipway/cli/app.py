@@ -21,6 +21,8 @@ from shipway.cli.text import safe_lines
 from shipway.exceptions import ShipwayError
 
 if TYPE_CHECKING:
+    from typer.models import CommandInfo
+
     from shipway.client.options import BuildKeywords
 
 INTERRUPTED = 130
@@ -203,6 +205,7 @@ def version() -> None:
 
 def run() -> None:
     """Run the command line: exit code 0 for success, 1 for failure, 2 for wrong usage, 130 after Ctrl-C."""
+    _leave_out_others(app, set(sys.argv[1:]))
     try:
         app()
     except ShipwayError as fault:
@@ -210,3 +213,15 @@ def run() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _leave_out_others(group: typer.Typer, words: set[str]) -> None:
+    """Keep only the commands that are named: typer makes parsers of all, which takes longer than many a command."""
+    groups = [group, *(one.typer_instance for one in group.registered_groups if one.typer_instance)]
+    if any(_name(command) in words for one in groups for command in one.registered_commands):
+        for one in groups:
+            one.registered_commands = [command for command in one.registered_commands if _name(command) in words]
+
+
+def _name(command: CommandInfo) -> str:
+    return command.name or (command.callback.__name__ if command.callback else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -162,6 +161,8 @@ def _pair(text: str, mark: str, complaint: str) -> tuple[str, str]:
 
 
 def _fields(text: str, option: str) -> dict[str, str]:
+    import csv  # noqa: PLC0415  (seldom needed)
+
     fields: dict[str, str] = {}
     for word in next(csv.reader([text]), []):
         name, equals, value = word.partition("=")

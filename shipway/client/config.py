@@ -12,12 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from platformdirs import user_config_path
 
 from shipway.exceptions import ClientError
 
@@ -29,6 +25,8 @@ AUDIENCE_VARIABLE = "SHIPWAY_AUDIENCE"
 
 def config_path() -> Path:
     """The user's configuration file; it need not exist."""
+    from platformdirs import user_config_path  # noqa: PLC0415  (who sets both variables need not wait for it)
+
     return user_config_path("shipway") / "config.toml"
 
 
@@ -89,6 +87,8 @@ def save_token(url: str, token: str) -> Path:
     Raises:
         ClientError: `config-invalid` when the file can't be read or written.
     """
+    import tempfile  # noqa: PLC0415  (as below)
+
     path, tokens = tokens_path(), {**_tokens(), url: token}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +116,8 @@ def _tokens() -> dict[str, str]:
 
 
 def _configured() -> str | None:
+    import tomllib  # noqa: PLC0415  (as above)
+
     path = config_path()
     try:
         url = tomllib.loads(path.read_text()).get("url")

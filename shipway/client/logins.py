@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -131,6 +130,8 @@ def _ask(program: str, registry: str, warn: Callable[[str], None]) -> Login | No
 
 def _run(program: str, what: str, given: str, warn: Callable[[str], None]) -> Mapping[str, Any] | None:
     """Ask a credential program; None, and a warning, if it has no answer."""
+    import subprocess  # noqa: PLC0415  (few have such a program for a registry at hand)
+
     command = f"docker-credential-{program}"
     try:
         done = subprocess.run(

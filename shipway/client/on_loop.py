@@ -19,7 +19,9 @@ T = TypeVar("T")
 class OnLoop:
     """Waits as asyncio does: many requests at once, blocking work in threads."""
 
-    def __init__(self, url: str, timeout: float, headers: Mapping[str, str], identity: httpx.Auth | None = None) -> None:
+    def __init__(
+        self, url: str, timeout: float, headers: Mapping[str, str], identity: httpx.Auth | None = None
+    ) -> None:
         self.url = url
         self._timeout = timeout
         self._http = httpx.AsyncClient(

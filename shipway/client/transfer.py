@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -67,6 +66,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         ClientError: `output-unwritable`.
     """
+    import tempfile  # noqa: PLC0415  (a build needs none)
+
     path = Path(os.path.realpath(path))
     try:
         if path.exists() and not path.is_file():
