@@ -7,9 +7,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from bench import builds, latency, memory, moves
+from bench import builds, latency, logs, memory, moves
 from bench.lab import Lab, say
 from bench.report import Machine, Row, table, write
 from deploy.local import base_image
@@ -23,6 +24,7 @@ SUITES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "builds": builds.measure,
     "moves": moves.measure,
     "memory": memory.measure,
+    "logs": logs.measure,
 }
 ROUNDS = 5
 QUICK_ROUNDS = 2
@@ -61,7 +63,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measured(folder: Path, names: list[str], rounds: int, *, quick: bool) -> tuple[Machine, list[Row]]:
-    plan = Plan(folder / "state", engine=engine(os.environ.get("SHIPWAY_ENGINE", "")))
+    talkative = replace(engine(os.environ.get("SHIPWAY_ENGINE", "")), extra=logs.NO_CLIPPING)
+    plan = Plan(folder / "state", engine=talkative)
     say("bench: starting Redis, registry, dockerd, service and worker")
     with Stack(plan) as stack:
         lab = Lab(stack, folder, rounds, quick)

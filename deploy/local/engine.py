@@ -22,16 +22,18 @@ class Engine:
         name: how tests choose it ("installed", "28").
         folders: searched for programs before everything else, so that `dockerd` finds its own `containerd`.
         plugins: the folder with the CLI's plugins (`docker-buildx`), or None where the CLI knows its own.
+        extra: more environment for its programs.
     """
 
     name: str
     folders: tuple[Path, ...]
     plugins: Path | None = None
+    extra: tuple[tuple[str, str], ...] = ()
 
     @property
     def env(self) -> dict[str, str]:
         """Environment for this engine's programs."""
-        return {**os.environ, "PATH": self._search_path}
+        return {**os.environ, "PATH": self._search_path, **dict(self.extra)}
 
     def program(self, name: str) -> str:
         """Return the path of one of its programs; raises PartError if there is none."""

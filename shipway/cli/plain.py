@@ -97,8 +97,14 @@ class PlainDisplay:
             self._line(number, f"DONE {seconds(trace.duration or 0.0)}")
 
     def _log(self, lines: list[LogLine]) -> None:
-        for line in lines:
-            self._line(line.step, f"{line.offset:.3f} {line.text}" if line.step is not None else line.text)
+        """Print lines, which are safe by now, all at once: a loud step writes thousands of them in a second."""
+        if not lines:
+            return
+        step, offset, _ = lines[0]  # one event completes lines of one step, at one time
+        prefix = f"#{step} {offset:.3f} " if step is not None else ""
+        self._part(step)
+        self._out.write("".join([f"{prefix}{line.text}\n" for line in lines]))
+        self._out.flush()
 
     def _progress(self, body: Progress) -> None:
         """Tell a transfer once, when it is done: a file is no place for a moving bar."""
@@ -107,9 +113,13 @@ class PlainDisplay:
         self._moved.add((body.step, body.id))
         self._line(body.step, f"{transfer_name(body)} {size(body.total)} done")
 
-    def _line(self, step: int | None, text: str) -> None:
+    def _part(self, step: int | None) -> None:
+        """Begin the output of a step with an empty line, unless it goes on."""
         if step != self._current and step is not None:
             print(file=self._out)
         self._current = step
+
+    def _line(self, step: int | None, text: str) -> None:
+        self._part(step)
         prefix = f"#{step} " if step is not None else ""
         print(f"{prefix}{safe(text)}", file=self._out, flush=True)

@@ -20,6 +20,8 @@ _RESET = "\x1b[0m"
 
 def safe(line: str) -> str:
     """One line that can only colour itself: other control sequences are gone, colours end with the line."""
+    if line.isprintable():  # as nearly all are
+        return line
     kept = _CONTROL.sub(lambda match: match[0] if _COLOUR.fullmatch(match[0]) else "", line)
     return kept + _RESET if "\x1b" in kept and not kept.endswith(_RESET) else kept
 
@@ -55,7 +57,7 @@ class LineBuffer:
 
 
 def _as_left_behind(line: str) -> str:
-    return safe(line.rstrip("\r").rpartition("\r")[2])
+    return line if line.isprintable() else safe(line.rstrip("\r").rpartition("\r")[2])
 
 
 def seconds(value: float) -> str:

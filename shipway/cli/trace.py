@@ -89,7 +89,8 @@ class Trace:
 
     def _lines(self, number: int | None, at: float, texts: list[str]) -> list[LogLine]:
         trace = self.steps.get(number) if number is not None else None
-        lines = [LogLine(number, max(0.0, at - trace.since) if trace else 0.0, text) for text in texts]
+        offset = max(0.0, at - trace.since) if trace else 0.0
+        lines = [LogLine(number, offset, text) for text in texts]
         if trace is not None:
             trace.tail.extend(lines)
         return lines
