@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from service.issuers import Issuers
+from service.standing import Standings
 from shipway.queue import Queue
 from shipway.settings import Settings
 from shipway.storage.agents import AgentMail
@@ -18,6 +19,7 @@ from shipway.storage.logins import LoginStore
 from shipway.storage.pace import Pace
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
+from shipway.storage.tails import Tails
 from shipway.storage.tokens import TokenStore
 from shipway.storage.trends import TrendLog
 from shipway.storage.trust import TrustStore
@@ -33,6 +35,7 @@ class Process:
     jobs: JobStore
     agents: AgentMail
     events: EventLog
+    tails: Tails
     trends: TrendLog
     workers: WorkerRegistry
     blobs: BlobStore
@@ -41,6 +44,7 @@ class Process:
     tokens: TokenStore
     trust: TrustStore
     issuers: Issuers
+    standings: Standings
     audit: AuditLog
     queue: Queue
     pace: Pace
@@ -51,12 +55,14 @@ class Process:
         redis = connect(settings.redis_url)
         blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes)
         sealer = Sealer(settings.secret_keys.get_secret_value())
+        jobs, events = JobStore(redis, settings), EventLog(redis, blobs)
         return cls(
             settings=settings,
             redis=redis,
-            jobs=JobStore(redis, settings),
+            jobs=jobs,
             agents=AgentMail(redis, sealer),
-            events=EventLog(redis, blobs),
+            events=events,
+            tails=Tails(events, jobs),
             trends=TrendLog(redis),
             workers=WorkerRegistry(redis),
             blobs=blobs,
@@ -65,6 +71,7 @@ class Process:
             tokens=TokenStore(redis),
             trust=TrustStore(redis),
             issuers=Issuers(),
+            standings=Standings(),
             audit=AuditLog(redis),
             queue=Queue(settings.redis_url),
             pace=Pace(redis, settings.max_requests),

@@ -9,11 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 
 from service.errors import documented
 from service.handlers.parameters import Builder, JobId, OnProcess, Reader
 from service.logic import artifacts, jobs
+from service.logic.following import follow
 from service.process import Process
 from shipway.exceptions import Unavailable
 from shipway.models.job import Job, JobState
@@ -111,8 +112,10 @@ async def events(
     return EventSourceResponse(_sse(process, caller, id, after), ping=10, send_timeout=60)
 
 
-async def _sse(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _sse(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
     """The stream; it ends early when a part is away, and the client comes again with the number it has reached."""
     with suppress(Unavailable):
-        async for event in jobs.follow(process, caller, job_id, after):
-            yield ServerSentEvent(event.model_dump_json(exclude_none=True), id=str(event.seq), event=event.body.type)
+        async for portion in follow(process, caller, job_id, after):
+            yield b"".join(
+                b"id: %d\r\nevent: %s\r\ndata: %s\r\n\r\n" % (e.seq, e.type.encode(), e.json) for e in portion
+            )

@@ -1,4 +1,4 @@
-"""The rules for jobs: what is accepted, who sees it, how it is followed."""
+"""The rules for jobs: what is accepted, who sees it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 
 from service.logic import audit, fleet, limits
-from service.logic.access import check_rights, revoked
+from service.logic.access import check_rights
 from service.logic.checks import checked
 from service.logic.fleet import Choice
+from service.logic.following import follow
 from service.process import Process
 from shipway.exceptions import Conflict, NotFound, Unavailable
-from shipway.models.event import Event, LogChunk, StateChanged, StepChanged, StepStatus
+from shipway.models.event import LogChunk, StateChanged, StepChanged, StepStatus
 from shipway.models.job import Job, JobState, names_of
 from shipway.models.spec import Credentials, Kind, Spec
 from shipway.models.token import Caller
-from shipway.storage.events import ends
 from shipway.storage.jobs import Full
 from shipway.storage.redis import reaching_redis
 
@@ -148,31 +148,6 @@ async def cancel(process: Process, caller: Caller, job_id: str) -> Job:
         raise NotFound(f"there is no job {job_id[:64]!r}", slug="job-unknown", field="id")
     await audit.note(process, caller, "job.cancel", job_id)
     return job
-
-
-async def follow(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[Event]:
-    """Yield every event after a number, each once, in order, as they come; end with the final one.
-
-    A caller whose token is revoked meanwhile is told nothing of what comes then.
-
-    Raises:
-        Unavailable: Redis or the store is away; who follows may go on where this stopped.
-    """
-    async with reaching_redis(limit=None):
-        while not await revoked(process, caller):
-            async for event in process.events.so_far(caller.project, job_id, after):
-                yield event
-                if ends(event):
-                    return
-                after = event.seq
-            if await _over(process, job_id, after):
-                return
-            await process.events.wait(job_id, after)
-
-
-async def _over(process: Process, job_id: str, after: int) -> bool:
-    job = await process.jobs.get(job_id)
-    return job is None or (job.state.final and after >= job.events)
 
 
 async def log(process: Process, project: str, job_id: str) -> AsyncIterator[str]:

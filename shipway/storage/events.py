@@ -41,9 +41,9 @@ class EventLog:
         answer: Any = await self._redis.xread({keys.events(job_id): f"{after}-0"}, count=PAGE, block=BLOCK_MS)
         return [_event(entry_id, fields) for _, entries in answer or () for entry_id, fields in entries]
 
-    async def so_far(self, project: str, job_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Every event there is now after a number, in order, from Redis or from the archive."""
-        while page := await self.read(job_id, after):
+    async def so_far(self, project: str, job_id: str, after: int = 0, at_once: int = PAGE) -> AsyncIterator[Event]:
+        """Every event there is now after a number, in order, from Redis (some at once) or from the archive."""
+        while page := await self.read(job_id, after, at_once):
             for event in page:
                 yield event
             after = page[-1].seq

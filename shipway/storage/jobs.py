@@ -128,6 +128,11 @@ class JobStore:
         fields: Any = await self._redis.hgetall(keys.job(job_id))
         return _job(fields) if fields else None
 
+    async def over(self, job_id: str, after: int) -> bool:
+        """Whether no event can come after number `after`: the job has ended, or its record is gone."""
+        state, events = cast("list[str | None]", await self._redis.hmget(keys.job(job_id), "state", "events"))
+        return state is None or (JobState(state).final and after >= int(events or 0))
+
     async def page(self, project: str, before: str | None, limit: int) -> list[Job]:
         """Read a project's newest jobs, newest first, older than the job `before`.
 
