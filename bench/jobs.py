@@ -47,6 +47,14 @@ class Api:
             raise PartError(f"{job.kind} job {job_id} {job.state}: {job.error.message if job.error else ''}")
         return job
 
+    def cancel(self, job_id: str) -> None:
+        """Ask for a job to be cancelled."""
+        self._client.cancel(job_id)
+
+    def ended(self, job_id: str) -> Job:
+        """Wait for a job to end in whatever way."""
+        return self._client.wait(job_id)
+
     def do(self, path: str, body: dict[str, Any]) -> Job:
         """Start a job and wait for it to succeed; raises PartError."""
         return self.finished(self.submit(path, body))
