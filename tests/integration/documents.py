@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local.engine import REPOSITORY
 from tests.integration.command import SHIPWAY, Shipway
 
-LIMIT = 60
+LIMIT = 240
 """Seconds that one command may take."""
 
 
