@@ -32,6 +32,8 @@ BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL
 TELLING = 3.0
 """Seconds that telling which images there are may hold up the end of a job."""
 
+TIDYING = 300.0
+"""Seconds that a slot may stay with a job that has ended: a log can be large, but a hung store must not keep it."""
 STOPPING = 15.0
 """Seconds that work gets to stop its daemon before it is told again."""
 REMIND = 3.0
@@ -183,10 +185,11 @@ class _Attempt:
         """What can be done later as well, and must not change how the attempt ended."""
         await self._tell_images()
         try:
-            job = await self._parts.jobs.get(self._job.id)
-            if job is not None and job.state.final:
-                await self._count(job)
-                await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)
+            async with asyncio.timeout(TIDYING):
+                job = await self._parts.jobs.get(self._job.id)
+                if job is not None and job.state.final:
+                    await self._count(job)
+                    await self._parts.events.archive(job.project, job.id, self._parts.settings.retention)
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tidy up; the events stay in Redis", fault=repr(fault))
 
