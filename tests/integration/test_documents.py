@@ -43,7 +43,7 @@ def test_every_command_of_the_first_five_minutes_works(registry: Registry, reade
     assert ran == 11
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_every_command_of_the_page_for_dockers_users_works(
     shipway: Shipway, fleet: Fleet, locked_registry: Registry
 ) -> None:
