@@ -22,6 +22,7 @@ from service.handlers import (
     registries,
     tokens,
     trust,
+    webhooks,
     workers,
 )
 from service.hardening import Hardened
@@ -35,6 +36,12 @@ DESCRIPTION = (
     "Builds container images on the machines that have Docker. Upload a context, start a build, follow its "
     'events. Every error has the same shape: `{"error": {"slug", "message", "field", "step", "retryable"}}`.'
 )
+
+PARTS = (
+    *(contexts, builds, artifacts, moves, jobs, agents, images, registries, workers),
+    *(tokens, trust, webhooks, audit, health, pages),
+)
+"""Everything that has routes."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -60,8 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Identified, process=process)
     app.add_middleware(Hardened, stall=process.settings.http_stall)
     app.add_middleware(Measured)  # the outermost: what is refused counts
-    of_jobs = (contexts, builds, artifacts, moves, jobs, agents, images)
-    for part in (*of_jobs, registries, workers, tokens, trust, audit, health, pages):
+    for part in PARTS:
         app.include_router(part.router)
     app.mount("/static", pages.static)
     return app

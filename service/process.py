@@ -23,6 +23,7 @@ from shipway.storage.tails import Tails
 from shipway.storage.tokens import TokenStore
 from shipway.storage.trends import TrendLog
 from shipway.storage.trust import TrustStore
+from shipway.storage.webhooks import WebhookStore
 from shipway.storage.workers import WorkerRegistry
 
 
@@ -46,6 +47,7 @@ class Process:
     issuers: Issuers
     standings: Standings
     audit: AuditLog
+    webhooks: WebhookStore
     queue: Queue
     pace: Pace
 
@@ -73,6 +75,7 @@ class Process:
             issuers=Issuers(),
             standings=Standings(),
             audit=AuditLog(redis),
+            webhooks=WebhookStore(redis, sealer, settings.retention),
             queue=Queue(settings.redis_url),
             pace=Pace(redis, settings.max_requests),
         )

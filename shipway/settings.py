@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     max_requests: float = Field(
         200, gt=0, description="requests per second of one project; bursts of five times as many"
     )
+    max_webhooks: int = Field(20, ge=0, description="webhooks of one project")
     http_stall: float = Field(60, gt=0, description="seconds that an HTTP client may send, or read, nothing")
     lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")

@@ -11,17 +11,21 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shipway.egress import Egress
 from shipway.exceptions import ShipwayError
 from shipway.models.worker import Worker, WorkerState
 from shipway.queue import Queue
 from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
+from shipway.storage.sealing import Sealer
+from shipway.storage.webhooks import WebhookStore
 from shipway.storage.workers import HEARTBEAT, WorkerRegistry
 from workers import metrics, pages, shutdown
 from workers.engine import DaemonDescription, Engine
 from workers.intake import Consumer, Intake
 from workers.inventory import Inventory
+from workers.postman import Postman
 from workers.reaper import Reaper
 from workers.settings import WorkerSettings
 from workers.sweeping import sweep
@@ -65,12 +69,18 @@ class Attendant:
         reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reaper.run())
+            tasks.create_task(self._postman(redis, jobs).run())
             while True:
                 try:
                     await self._round(redis, jobs, workers)
                 except Exception:  # a worker that no longer looks after itself would take jobs unseen
                     log.exception("the attendant stumbled")
                 await asyncio.sleep(HEARTBEAT)
+
+    def _postman(self, redis: Redis, jobs: JobStore) -> Postman:
+        sealer = Sealer(self._settings.secret_keys.get_secret_value())
+        webhooks = WebhookStore(redis, sealer, self._settings.retention)
+        return Postman(webhooks, jobs, sealer, Egress(self._settings.fetch_allow))
 
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None

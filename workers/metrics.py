@@ -51,6 +51,12 @@ DAEMON_DISK_SIZE = Gauge(
 )
 
 
+WEBHOOK_MESSAGES = Counter(
+    "shipway_webhook_messages_total", "How many messages were sent to webhooks, by what became of them", ["outcome"]
+)
+WEBHOOK_SECONDS = Histogram("shipway_webhook_seconds", "How long receivers of webhooks took to answer, in seconds")
+
+
 def render() -> bytes:
     """Write the metrics of all processes of this worker as text."""
     _forget_killed()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipway import __version__
-from shipway.cli import access_commands, arguments, image_commands, move_commands
+from shipway.cli import access_commands, arguments, image_commands, move_commands, webhook_commands
 from shipway.cli.parameters import Detach, Json, Priority, Progress, ProgressChoice, Timeout, Worker, limit
 from shipway.cli.text import safe_lines
 from shipway.exceptions import ShipwayError
@@ -146,6 +146,7 @@ def build(
 app.add_typer(move_commands.app)
 app.add_typer(image_commands.app)
 app.add_typer(access_commands.app)
+app.add_typer(webhook_commands.app, name="webhook")
 
 
 @app.command()

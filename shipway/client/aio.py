@@ -33,6 +33,7 @@ from shipway.client.upload import (
     Upload,
     prepare,
 )
+from shipway.client.webhooks import Webhooks
 from shipway.client.wire import Wire
 from shipway.context.url import is_remote
 from shipway.models.event import Event, Unknown
@@ -43,7 +44,7 @@ from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
 
-class AsyncClient(Agents, Moves, Images, Tokens, Registries):
+class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
     """Talks to one Shipway service. Use it as an asynchronous context manager.
 
     Args:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shipway.models.image import HistoryEntry, ImageOnWorker
 from shipway.models.job import Job
 from shipway.models.token import Token
+from shipway.models.webhook import Delivery, Webhook
 from shipway.models.worker import Worker
 
 
@@ -49,6 +50,22 @@ class TokenList(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tokens: tuple[Token, ...]
+
+
+class WebhookList(BaseModel):
+    """Webhooks without their secrets, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    webhooks: tuple[Webhook, ...]
+
+
+class DeliveryList(BaseModel):
+    """What was sent to a webhook, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deliveries: tuple[Delivery, ...]
 
 
 class RegistryList(BaseModel):

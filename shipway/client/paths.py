@@ -41,6 +41,11 @@ def token_path(token_id: str) -> str:
     return f"/v1/tokens/{quote(token_id, safe='')}"
 
 
+def webhook_path(webhook_id: str) -> str:
+    """The URL path of a webhook."""
+    return f"/v1/webhooks/{quote(webhook_id, safe='')}"
+
+
 def registry_path(registry: str) -> str:
     """The URL path of a registry.
 

@@ -16,6 +16,7 @@ from shipway.client.sync_images import SyncImages
 from shipway.client.sync_moves import SyncMoves
 from shipway.client.sync_registries import SyncRegistries
 from shipway.client.sync_tokens import SyncTokens
+from shipway.client.sync_webhooks import SyncWebhooks
 from shipway.client.transfer import OnProgress
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event
@@ -26,7 +27,7 @@ from shipway.models.spec import Kind
 from shipway.models.worker import Worker
 
 
-class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries):
+class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries, SyncWebhooks):
     """`AsyncClient` for code without asyncio: the same names, arguments and errors.
 
     Safe to use from several threads. `on_progress` is called in the client's own thread.

@@ -46,7 +46,7 @@ class Rights(BaseModel):
             max_length=len(Scope),
             description="`read`: see jobs, events, logs, archives, images and workers; `build`: send contexts "
             "and archives, start builds, commits and imports, cancel jobs; `push`: push to registries; `images`: pull, "
-            "load, save, export, tag and remove images; `admin`: all tokens, trust rules, audit log, workers",
+            "load, save, export, tag and remove images; `admin`: all tokens, trust rules, webhooks, audit log, workers",
         ),
     ] = (Scope.READ, Scope.BUILD, Scope.PUSH)
     push: Annotated[

@@ -34,6 +34,12 @@
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
 | `shipway:tokens` | sorted set | ids of tokens by when they were last used (s) | persistent |
 | `shipway:trust` | hash | rules of trust in other issuers, by id | persistent |
+| `shipway:webhooks` | hash | the project of each webhook | persistent |
+| `shipway:webhooks:{project}` | hash | webhooks of a project with their sealed secrets, by id | persistent |
+| `shipway:deliveries` | sorted set | ids of webhooks by when something is due to them (ms) | persistent |
+| `shipway:webhook:{id}:due` | sorted set | ids of jobs to tell a webhook of by when (ms); the newest 1000 | retention |
+| `shipway:webhook:{id}:taken` | string | that a worker delivers to it just now | 30 s |
+| `shipway:webhook:{id}:log` | hash | what became of its newest 1000 messages, by id | retention |
 | `shipway:audit` | stream | who changed what; the newest 100,000 entries | persistent |
 
 Celery's own keys (its queues and bindings) have their lifetime from Celery.
@@ -52,12 +58,16 @@ TOKENS = "shipway:tokens"
 TRUST = "shipway:trust"
 AUDIT = "shipway:audit"
 TURNS = "shipway:turns"
+WEBHOOKS = "shipway:webhooks"
+DELIVERIES = "shipway:deliveries"
 QUEUE = "shipway:queue:"
 PROJECT = "shipway:project:"
+WEBHOOK = "shipway:webhook:"
 
 PERSISTENT = (
-    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TURNS, TOKENS, TRUST, AUDIT),
+    *(QUEUED, RUNNING, WORKERS, EXPIRING, DRAINING, TURNS, TOKENS, TRUST, AUDIT, WEBHOOKS, DELIVERIES),
     *("shipway:worker:*:jobs", "shipway:jobs:*", "shipway:images:*", "shipway:token:*", "shipway:logins:*"),
+    f"{WEBHOOKS}:*",
     *(f"{QUEUE}*", f"{PROJECT}*:queued", f"{PROJECT}*:running", f"{PROJECT}*:stored"),
 )
 """Patterns of the keys that carry no TTL; a test fails on any other key without one."""
@@ -145,3 +155,15 @@ def lineage(project: str, digest: str) -> str:
 
 def trend(project: str, hour: int) -> str:
     return f"shipway:trend:{project}:{hour}"
+
+
+def webhooks(project: str) -> str:
+    return f"{WEBHOOKS}:{project}"
+
+
+def webhook_due(webhook_id: str) -> str:
+    return f"{WEBHOOK}{webhook_id}:due"
+
+
+def webhook_log(webhook_id: str) -> str:
+    return f"{WEBHOOK}{webhook_id}:log"

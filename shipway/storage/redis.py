@@ -79,7 +79,10 @@ IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel", "pace"})
 """Scripts that run in a full Redis as well: what runs must be able to go on, to end and to be asked about. They add
 next to nothing."""
 ALLOW_OOM = "#!lua flags=allow-oom\n"
-PREFIXES = f"local QUEUE, PROJECT = '{keys.QUEUE}', '{keys.PROJECT}'\n"
+PREFIXES = (
+    f"local QUEUE, PROJECT = '{keys.QUEUE}', '{keys.PROJECT}'\n"
+    f"local WEBHOOKS, WEBHOOK, DELIVERIES = '{keys.webhooks('')}', '{keys.WEBHOOK}', '{keys.DELIVERIES}'\n"
+)
 """Of the keys whose names a script finds only in a record."""
 
 

@@ -80,6 +80,34 @@ local function release(job, running, queued, workers_jobs_prefix, id, max_runnin
   end
 end
 
+-- A message to a webhook is due: the id of the job that it is about, or of a test. The oldest go when too many wait.
+local function make_due(webhook, id, now, retention)
+  local due = WEBHOOK .. webhook .. ':due'
+  redis.call('ZADD', due, now, id)
+  redis.call('ZREMRANGEBYRANK', due, 0, -1001)
+  redis.call('EXPIRE', due, retention)
+  redis.call('ZADD', DELIVERIES, 'LT', now, webhook)
+end
+
+local function contains(list, wanted)
+  for _, one in ipairs(list) do
+    if one == wanted then return true end
+  end
+end
+
+-- Who subscribed to such ends is told of this one.
+local function tell(job, id, state, now, retention)
+  local r = redis.call('HMGET', job, 'project', 'kind')
+  if not r[1] then return end
+  local webhooks = redis.call('HGETALL', WEBHOOKS .. r[1])
+  for i = 1, #webhooks, 2 do
+    local subscribed = cjson.decode(webhooks[i + 1])
+    if contains(subscribed.kinds, r[2]) and contains(subscribed.states, state) then
+      make_due(webhooks[i], id, now, retention)
+    end
+  end
+end
+
 -- Enter a final state; what travelled with the job is deleted.
 local function finish(job, events, credentials, now, id, state, err, retention)
   redis.call('HSET', job, 'state', state, 'finished', string.format('%.3f', now / 1000))
@@ -87,4 +115,5 @@ local function finish(job, events, credentials, now, id, state, err, retention)
   emit(job, events, now, redis.call('HGET', job, 'attempt'), state_event(state, '', err))
   redis.call('DEL', credentials)
   keep(job, events, retention)
+  tell(job, id, state, now, retention)
 end
