@@ -73,8 +73,8 @@ screenshots: setup ## photograph the console's pages into docs/screenshots
 
 .PHONY: lock
 lock: setup ## pin every dependency with its hashes; UPGRADE=--upgrade takes the newest of all
-	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers -o requirements.lock
-	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers --group dev deploy/build.in \
+	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers --extra telemetry -o requirements.lock
+	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers --extra telemetry --group dev deploy/build.in \
 		-o requirements-dev.lock
 	@.venv/bin/uv pip compile $(LOCKED) deploy/bootstrap.in -o deploy/bootstrap.lock
 

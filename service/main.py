@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,9 +30,15 @@ from service.hardening import Hardened
 from service.middleware import Identified, Measured
 from service.openapi import Described
 from service.process import Process
+from service.tracing import Traced
 from shipway import __version__
 from shipway.settings import Settings
+from shipway.telemetry import traces
 
+PART = "shipway-service"
+"""Its name in traces."""
+FLUSH = 2.0
+"""Seconds that the last traces may hold up the end."""
 DESCRIPTION = (
     "Builds container images on the machines that have Docker. Upload a context, start a build, follow its "
     'events. Every error has the same shape: `{"error": {"slug", "message", "field", "step", "retryable"}}`.'
@@ -52,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await process.aclose()
+        await asyncio.to_thread(traces(PART).flush, FLUSH)
 
     app = Described(
         title="Shipway",
@@ -66,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service.errors.install(app)
     app.add_middleware(Identified, process=process)
     app.add_middleware(Hardened, stall=process.settings.http_stall)
+    app.add_middleware(Traced, traces=traces(PART))
     app.add_middleware(Measured)  # the outermost: what is refused counts
     for part in PARTS:
         app.include_router(part.router)

@@ -8,10 +8,15 @@ from celery.signals import worker_process_shutdown, worker_ready, worker_shuttin
 from stamina.instrumentation import set_on_retry_hooks
 
 from shipway.queue import celery_app
+from shipway.telemetry import traces
 from workers import attendant, metrics, shutdown
+from workers.parts import PART
 from workers.settings import worker_settings
 
 set_on_retry_hooks(())  # stamina would add a metric of its own; ours count retries already
+
+FLUSH = 2.0
+"""Seconds that the last traces may hold up the end of a process."""
 
 app = celery_app(worker_settings().redis_url, include=["workers.tasks"])
 
@@ -28,4 +33,5 @@ def _drain(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def _gone(pid: int, **_: Any) -> None:
+    traces(PART).flush(FLUSH)
     metrics.forget(pid)

@@ -21,10 +21,12 @@ from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.webhooks import WebhookStore
 from shipway.storage.workers import HEARTBEAT, WorkerRegistry
+from shipway.telemetry import traces
 from workers import metrics, pages, shutdown
 from workers.engine import DaemonDescription, Engine
 from workers.intake import Consumer, Intake
 from workers.inventory import Inventory
+from workers.parts import PART
 from workers.postman import Postman
 from workers.reaper import Reaper
 from workers.settings import WorkerSettings
@@ -66,7 +68,7 @@ class Attendant:
         jobs, workers = JobStore(redis, self._settings), WorkerRegistry(redis)
         blobs = BlobStore(self._settings.store_url, redis, self._settings.max_stored_bytes)
         queue = Queue(self._settings.redis_url)
-        reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease)
+        reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease, traces(PART))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reaper.run())
             tasks.create_task(self._postman(redis, jobs).run())

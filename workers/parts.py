@@ -17,10 +17,14 @@ from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
 from shipway.storage.trends import TrendLog
+from shipway.telemetry import Traces, traces
 from workers.content import Content
 from workers.engine import Engine
 from workers.inventory import Inventory
 from workers.settings import WorkerSettings
+
+PART = "shipway-worker"
+"""Its name in traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Parts:
     logins: LoginStore
     sealer: Sealer
     engine: Engine
+    traces: Traces
 
     @classmethod
     @asynccontextmanager
@@ -67,6 +72,7 @@ class Parts:
                     logins=LoginStore(redis, sealer),
                     sealer=sealer,
                     engine=engine,
+                    traces=traces(PART),
                 )
         finally:
             await redis.aclose()

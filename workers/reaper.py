@@ -21,7 +21,9 @@ from shipway.queue import Queue
 from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore
 from shipway.storage.workers import WorkerRegistry
+from shipway.telemetry import Traces
 from workers import metrics
+from workers.tracing import trace_attempt
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,7 @@ class Reaper:
     blobs: BlobStore
     queue: Queue
     lease: float
+    traces: Traces
 
     async def run(self) -> None:
         """Go round for ever; a round that fails is tried again."""
@@ -83,19 +86,26 @@ class Reaper:
         await self.blobs.expire()
 
     async def _send_again(self, job_id: str, alive: set[str]) -> None:
-        try:
-            job = await self.jobs.get(job_id)
-        except Unavailable as fault:
-            log.warning("leaves a job to newer workers", job=job_id, fault=fault.message)
-            return
+        job = await self._read(job_id)
         if job is not None and await self.queue.enqueue(job, worker=_resumes_on(job, alive)):
             metrics.RESENT.inc()
 
     async def _take_back(self, job_id: str) -> None:
         delay = backoff(await self.jobs.losses(job_id) + 1)
+        lost = await self._read(job_id)
         if state := await self.jobs.expire(job_id, LOST, delay):
             metrics.LEASES_LOST.inc()
             log.warning("took back a job whose worker went silent", job=job_id, state=state)
+            if lost is not None:
+                trace_attempt(self.traces, lost, time.time(), LOST.slug)
+
+    async def _read(self, job_id: str) -> Job | None:
+        """A job's record; None when there is none that this version can read."""
+        try:
+            return await self.jobs.get(job_id)
+        except Unavailable as fault:
+            log.warning("leaves a job to newer workers", job=job_id, fault=fault.message)
+            return None
 
 
 def _resumes_on(job: Job, alive: set[str]) -> str | None:

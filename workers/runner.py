@@ -23,6 +23,7 @@ from workers.parts import Parts
 from workers.patience import patiently
 from workers.reaper import backoff
 from workers.recorder import Recorder
+from workers.tracing import trace_attempt
 from workers.work import work_for
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,7 @@ class _Attempt:
         self._claim = claim
         self._job = claim.job
         self._recorder = Recorder(parts.jobs, claim, parts.settings.max_log_bytes)
+        self._work = work_for(parts, claim, self._recorder)
         self._log = log.bind(job=claim.job.id, attempt=claim.attempt)
 
     async def run(self) -> None:
@@ -105,12 +107,20 @@ class _Attempt:
         finally:
             metrics.RUNNING.labels(kind).dec()
         metrics.JOBS.labels(kind, outcome).inc()
+        self._trace(outcome)
         self._log.info("attempt ended", outcome=outcome)
         await self._tidy()
 
+    def _trace(self, outcome: str) -> None:
+        """Tell of the attempt, unless it was taken away: who took it told of it then."""
+        if outcome != "fenced":
+            error = "" if outcome in (JobState.SUCCEEDED, JobState.CANCELLED, "handed-back") else outcome
+            went, steps = self._work.went_through, self._recorder.steps
+            trace_attempt(self._parts.traces, self._job, time.time(), error, went, steps)
+
     async def _watched(self) -> Stop | BaseException | None:
         """Returns why the attempt was stopped, the error it ended with, or None when it is done."""
-        work = asyncio.create_task(work_for(self._parts, self._claim, self._recorder).run())
+        work = asyncio.create_task(self._work.run())
         writing = asyncio.create_task(self._recorder.run())
         settings = self._parts.settings
         watching = asyncio.create_task(

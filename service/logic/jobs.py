@@ -19,6 +19,7 @@ from shipway.models.spec import Credentials, Kind, Spec
 from shipway.models.token import Caller
 from shipway.storage.jobs import Full
 from shipway.storage.redis import reaching_redis
+from shipway.telemetry import place
 
 MAX_SCAN = 2000
 
@@ -43,7 +44,7 @@ async def submit(
     async with reaching_redis():
         try:
             job_id, new = await process.jobs.accept(
-                caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None
+                caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None, place.get()
             )
         except Full as full:
             raise limits.queue_full(process) from full

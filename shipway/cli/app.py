@@ -199,6 +199,18 @@ def workers(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
+def top(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Watch the workers and your jobs, until q or Ctrl-C."""
+    from shipway.cli.top import top as watching
+
+    raise typer.Exit(watching(context.obj, once=once, as_json=as_json))
+
+
+@app.command()
 def version() -> None:
     """Print the version of this command."""
     typer.echo(f"shipway {__version__}")

@@ -25,7 +25,7 @@ from shipway.models.worker import Worker
 
 T = TypeVar("T")
 
-_STATE_STYLES = {
+STATE_STYLES = {
     JobState.QUEUED: "yellow",
     JobState.RUNNING: "blue",
     JobState.SUCCEEDED: "green",
@@ -141,7 +141,7 @@ def _job_row(job: Job, now: float) -> tuple[str | Text, ...]:
     started, finished = job.timings.started, job.timings.finished
     return (
         job.id,
-        Text(job.state, _STATE_STYLES[job.state]),
+        Text(job.state, STATE_STYLES[job.state]),
         seconds(max(0.0, now - job.timings.created)),
         seconds(max(0.0, (finished or now) - started)) if started is not None else "-",
         one_line(job.worker or "-"),

@@ -11,6 +11,7 @@ from typing import Any
 from shipway.cli.interruption import exit_code
 from shipway.cli.loop_interruption import InterruptionOnLoop
 from shipway.cli.session import Manner, Session, concluded
+from shipway.cli.tracing import traced
 from shipway.client import AsyncClient
 
 
@@ -38,4 +39,4 @@ def run_loop_session(manner: Manner, work: Callable[[Any], Awaitable[int]], *, s
                 except asyncio.CancelledError:
                     return exit_code(interruption)
 
-    return asyncio.run(run())
+    return traced(work, lambda: asyncio.run(run()))

@@ -17,6 +17,7 @@ from shipway.cli.display import Display, JsonDisplay, SilentDisplay
 from shipway.cli.failure import DockerfileText, failure_report
 from shipway.cli.interruption import Interrupted, Interruption, InterruptionAlone, exit_code
 from shipway.cli.plain import PlainDisplay
+from shipway.cli.tracing import traced
 from shipway.client.alone import Alone, reachable_alone, run_alone
 from shipway.client.config import AUDIENCE_VARIABLE, service_token, service_url
 from shipway.client.connection import Connection
@@ -170,7 +171,7 @@ def run_session(manner: Manner, work: Callable[[Session], Awaitable[int]], *, se
             finally:
                 await ground.close()
 
-    return run_alone(run())
+    return traced(work, lambda: run_alone(run()))
 
 
 async def concluded(session: Session, work: Awaitable[int]) -> int:

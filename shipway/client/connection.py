@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from shipway.client.ground import Answer, Ground, Request
 from shipway.client.refusals import error_of
 from shipway.exceptions import ShipwayError, Unavailable
+from shipway.telemetry import HEADER, inherited, place
 
 ATTEMPTS = 4
 """How often a request that may be sent again is sent; with the backoff that is about 2 s."""
@@ -87,6 +88,8 @@ class Connection:
             ClientError: no connection.
             ShipwayError: the service refuses.
         """
+        if trace := place.get() or inherited():
+            request = request._replace(headers={**request.headers, HEADER: trace})
         answer = await self.ground.send(request)
         if not answer.is_success:
             await answer.read()

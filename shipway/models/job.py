@@ -20,6 +20,7 @@ class Timings(BaseModel):
     created: float
     started: float | None = Field(None, description="when the current attempt was claimed")
     finished: float | None = None
+    queued: float | None = Field(None, description="when it entered the queue last")
     phases: dict[str, float] = Field({}, description="seconds per phase: fetch, build, push")
 
 
@@ -84,4 +85,5 @@ class Job(BaseModel):
     cache_hit_ratio: float | None = Field(None, description="cached ÷ all steps of the user but FROM; null before any")
     result: Result = Result()
     error: Problem | None = None
+    trace: str | None = Field(None, description="place in a trace (W3C traceparent) where it was asked for")
     events: int = Field(0, description="number of the newest event")

@@ -69,7 +69,7 @@ class JobStore:
         self._retention = int(settings.retention)
 
     async def accept(
-        self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None
+        self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None, trace: str = ""
     ) -> tuple[str, bool]:
         """Write a new record in state `queued`.
 
@@ -78,6 +78,7 @@ class JobStore:
             spec: what was asked.
             sealed: encrypted credentials that travel with it.
             idempotency: the client's key, and a fingerprint of the whole request.
+            trace: where in a trace it is asked for.
 
         Returns:
             The job's id and True; or, when the key was used before, `id fingerprint` of then and False.
@@ -113,6 +114,7 @@ class JobStore:
                 self._settings.max_queued,
                 *("version", VERSION, "project", project, "kind", spec.kind, "queue", spec.queue),
                 *("priority", str(spec.priority), "spec", spec.model_dump_json()),
+                *(("trace", trace) if trace else ()),
             ],
         )
         if made == FULL:
@@ -350,11 +352,13 @@ def _job(fields: dict[str, str]) -> Job:
             created=float(fields["created"]),
             started=seconds("started"),
             finished=seconds("finished"),
+            queued=seconds("queued"),
             phases=loaded("phases", {}),
         ),
         steps=steps,
         cache_hit_ratio=cache_hit_ratio(steps),
         result=Result.model_validate(loaded("result", {})),
         error=loaded("error", None),
+        trace=fields.get("trace"),
         events=int(fields["events"]),
     )

@@ -21,6 +21,7 @@ from workers import metrics
 from workers.logins import own_logins
 from workers.parts import Parts
 from workers.recorder import Recorder
+from workers.tracing import Phase
 
 S = TypeVar("S", bound=Frozen)
 
@@ -69,6 +70,7 @@ class Work(ABC, Generic[S]):
         self.recorder = recorder
         self.result = claim.job.result
         self.phases: dict[str, float] = {}
+        self.went_through: list[Phase] = []
 
     @abstractmethod
     async def run(self) -> None:
@@ -94,11 +96,13 @@ class Work(ABC, Generic[S]):
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncIterator[None]:
         """Measure a phase."""
-        began = time.monotonic()
+        began, at = time.monotonic(), time.time()
         try:
             yield
         finally:
-            self.phases[name] = round(time.monotonic() - began, 4)
+            took = time.monotonic() - began
+            self.phases[name] = round(took, 4)
+            self.went_through.append(Phase(name, at, at + took))
 
     def judged(self, fault: JobError) -> JobError:
         """A full disk under the daemon looks like a failing command: only the command's own words tell."""

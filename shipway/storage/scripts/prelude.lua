@@ -50,6 +50,7 @@ end
 -- Enter the queued state. The message is due to be sent (again) at some time; a job that has to wait is offered then.
 local function enqueue(job, queued, id, due, offered)
   local project, _, rank = standing(job)
+  redis.call('HSET', job, 'queued', string.format('%.3f', now_ms() / 1000))
   redis.call('ZADD', queued, due, id)
   redis.call('ZADD', PROJECT .. project .. ':queued', rank, id)
   if offered then offer(job, id) end
