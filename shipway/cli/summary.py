@@ -28,7 +28,8 @@ def cached_steps(job: Job) -> str | None:
 def summary_lines(job: Job) -> list[str]:
     """The image, and the line of figures."""
     lines = [f"image {job.result.image_id}"] if job.result.image_id else []
-    figures = [cached_steps(job)]
+    saved = job.result.seconds_saved
+    figures = [cached_steps(job), f"{seconds(saved)} saved" if saved else None]
     if job.timings.started is not None and job.timings.finished is not None:
         figures.append(seconds(job.timings.finished - job.timings.started))
         figures.append(f"{seconds(max(0.0, job.timings.started - job.timings.created))} in the queue")

@@ -62,6 +62,9 @@ class Result(BaseModel):
         {}, description="base images and what they were: digests in registries, or ids of the daemon's own images"
     )
     answered_from: str | None = Field(None, description="earlier job whose result this is, for nothing had changed")
+    seconds_saved: float | None = Field(
+        None, description="what the cached steps took when they last ran for this image, as far as that is known"
+    )
     context_sent: int = Field(0, description="bytes of context the builder asked for")
     context_spared: int = Field(0, description="bytes of context it did not need")
 

@@ -115,6 +115,7 @@ class JobSummary(BaseModel):
     attempt: int
     timings: Timings
     cache_hit_ratio: float | None
+    seconds_saved: float | None
     image_id: str | None
     pushed: tuple[PushedReference, ...]
     error: Problem | None
@@ -127,6 +128,7 @@ class JobSummary(BaseModel):
             names=names_of(job),
             timings=job.timings,
             cache_hit_ratio=job.cache_hit_ratio,
+            seconds_saved=job.result.seconds_saved,
             image_id=job.result.image_id,
             pushed=job.result.pushed,
         )

@@ -29,6 +29,7 @@
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:answer:{project}:{question}` | string | the newest job that answered a build | retention |
 | `shipway:lineage:{project}:{digest}` | string | worker and name of the last pushed image of a lineage | retention |
+| `shipway:lineage:{project}:{digest}:steps` | hash | seconds that its steps took when they last ran | retention |
 | `shipway:trend:{project}:{hour}` | hash | counts of the builds that ended in one hour since the epoch | 31 days |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
@@ -151,6 +152,10 @@ def answer(project: str, question: str) -> str:
 
 def lineage(project: str, digest: str) -> str:
     return f"shipway:lineage:{project}:{digest}"
+
+
+def lineage_steps(project: str, digest: str) -> str:
+    return f"{lineage(project, digest)}:steps"
 
 
 def trend(project: str, hour: int) -> str:

@@ -128,6 +128,21 @@ def test_seconds_are_those_that_the_build_took(api: HttpApi, stack: Stack, build
     assert grown(start, end, "shipway_queue_seconds_sum", kind="build") == pytest.approx(waited, abs=0.01)
 
 
+@BUILDERS
+def test_time_saved_is_what_the_cached_steps_took_when_they_last_ran(api: HttpApi, builder: str) -> None:
+    word, name = once(), f"saved-{once()}"
+    steps = ["FROM base", f"RUN sleep 1 # {word}", "COPY a /a"]
+
+    first = api.succeed({**script(*steps), "a": b"1"}, tags=[name], builder=builder)
+    second = api.succeed({**script(*steps, "RUN true"), "a": b"2"}, tags=[name], builder=builder)
+    elsewhere = api.succeed({**script(*steps), "a": b"1"}, tags=[f"{name}-elsewhere"], builder=builder)
+
+    slept = next(step for step in first.steps if "sleep" in step.name)
+    assert first.result.seconds_saved is None
+    assert second.result.seconds_saved == pytest.approx((slept.completed or 0) - (slept.started or 0), abs=0.01)
+    assert elsewhere.result.seconds_saved is None
+
+
 def test_attempts_count_by_how_they_ended(api: HttpApi, stack: Stack) -> None:
     start = of_worker(stack)
 

@@ -35,7 +35,7 @@ class Building(Work[BuildSpec]):
         if self.spec.push:
             await self.push(self.spec.tags, credentials)
             await self._leave_steps()
-        await self.note()
+        await self.note(seconds_saved=await self._saved())
         if self.result.answered_from is None:
             await instant.remember(self.recorder.steps, self.result.bases)
 
@@ -164,6 +164,13 @@ class Building(Work[BuildSpec]):
         if self.result.built_on is not None and self.spec.builder is Builder.BUILDKIT:
             left = Left(self.result.built_on, self.spec.tags[0])
             await patiently(lambda: self.parts.lineages.leave(self.job.project, self.spec.lineage, left))
+
+    async def _saved(self) -> float | None:
+        """What the cached steps took when they last ran; unknown without a name, for such builds may be of anything."""
+        if not self.spec.tags:
+            return None
+        steps = self.recorder.steps
+        return await patiently(lambda: self.parts.lineages.saved(self.job.project, self.spec.lineage, steps))
 
     def _count_steps(self) -> None:
         steps = self.recorder.steps

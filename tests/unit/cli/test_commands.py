@@ -59,7 +59,7 @@ def succeed(service: StandIn) -> None:
     pushed = {"reference": "r:5000/a:1", "digest": "sha256:" + "d" * 64}
     service.result = {
         "steps": (base, copy, run),
-        "result": {"image_id": IMAGE, "pushed": [pushed]},
+        "result": {"image_id": IMAGE, "pushed": [pushed], "seconds_saved": 41.0},
         "cache_hit_ratio": 0.5,
     }
     service.script(StateChanged(state="running", worker="w1"), StepChanged(step=base), StepChanged(step=copy))
@@ -104,7 +104,7 @@ def test_a_build_that_succeeds(shipway: Shipway, service: StandIn) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "#1 CACHED" in done.stderr
     assert "#2 DONE 1.5s" in done.stderr
-    assert "1/2 steps cached" in done.stderr  # FROM is none of them: it runs nothing
+    assert "1/2 steps cached, 41.0s saved" in done.stderr  # FROM is none of them: it runs nothing
     assert done.stderr.count(f"pushed r:5000/a:1 sha256:{'d' * 64}\n") == 1
     sent = service.builds[0][1]
     assert (sent["tags"], sent["push"], sent["labels"], sent["timeout"]) == (["r:5000/a:1"], True, {"x": "y"}, 300)
