@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from shipway.telemetry import Traces, inherited, place, traces
 
 FLUSH = 5.0
-"""Seconds that sending the span may hold up the end of a command."""
+"""Seconds that sending the span may hold up the end of a command, unless the exporter's own limit is set."""
 
 
 def traced(work: Callable[..., object], command: Callable[[], int]) -> int:
@@ -27,7 +28,14 @@ def traced(work: Callable[..., object], command: Callable[[], int]) -> int:
     finally:
         place.reset(before)
         span.end(error=error)
-        own.flush(FLUSH)
+        own.flush(_limit())
+
+
+def _limit() -> float:
+    try:
+        return float(os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"])
+    except (KeyError, ValueError):
+        return FLUSH
 
 
 def _traces() -> Traces:

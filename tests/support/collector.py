@@ -44,8 +44,12 @@ class Collector:
 
     @property
     def env(self) -> dict[str, str]:
-        """What asks a process for traces, sent soon."""
-        return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        """What asks a process for traces, sent soon, by however busy a machine."""
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
+        }
 
     def of_trace(self, trace: str) -> list[Collected]:
         """The spans of one trace, by when they began."""
