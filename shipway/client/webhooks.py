@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shipway.client.answers import DeliveryList, WebhookList
+from shipway.client.checking import validated
 from shipway.client.connection import Connection
-from shipway.client.options import validated
 from shipway.client.paths import webhook_path
 from shipway.models.job import JobState
 from shipway.models.spec import Kind
