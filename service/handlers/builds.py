@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import ValidationError
+from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 
 from service.errors import documented, invalid
 from service.handlers.contexts import TAR_BODY
 from service.handlers.docker_query import build_fields, registry_logins
+from service.handlers.jobs import begun, streamed
 from service.handlers.parameters import Builder, IdempotencyKey, OnProcess
 from service.hardening import MAX_JSON
 from service.logic.access import check_rights
@@ -22,6 +24,7 @@ from service.openapi import BUILD_REQUEST
 from shipway.exceptions import InvalidRequest, TooLarge
 from shipway.models.job import Job
 from shipway.models.request import BuildRequest
+from shipway.models.token import Scope
 
 router = APIRouter(prefix="/v1/builds", tags=["builds"])
 
@@ -42,7 +45,9 @@ SUBMIT: dict[str, Any] = {
     "responses": documented(400, 404, 409, 413, 415, 422),
     "description": "Either JSON that names an uploaded context, or the context itself as a tar in the body "
     "with Docker's own query parameters (`t`, `dockerfile`, `buildargs`, `target`, `nocache`, `pull`, `labels`, "
-    "`platform`, …, and `push`). Answers as soon as the job is recorded; follow its events to see it run.",
+    "`platform`, …, and `push`). Answers as soon as the job is recorded; follow its events to see it run. "
+    "Who accepts `text/event-stream` and may read gets it all in one answer: the record as a message of type `job`, "
+    "the events as they come, and at the end the record again.",
     "openapi_extra": {
         "requestBody": {
             "required": True,
@@ -60,7 +65,7 @@ async def submit(
     caller: Builder,
     idempotency_key: IdempotencyKey = None,
     x_registry_config: Annotated[str | None, Header(description="registry logins, as Docker sends them")] = None,
-) -> Job:
+) -> Job | EventSourceResponse:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         wanted = _validated(await _json(request))
@@ -75,7 +80,12 @@ async def submit(
     else:
         raise HTTPException(415, f"send application/json or application/x-tar, not {kind[:64] or 'no content type'}")
     job = await accept(process, caller, wanted.spec, wanted.credentials, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    location = f"/v1/jobs/{job.id}"
+    if "text/event-stream" in request.headers.get("accept", "") and Scope.READ in caller.scopes:
+        telling = streamed(begun(process, caller, job), status=202)
+        telling.headers["Location"] = location
+        return telling
+    response.headers["Location"] = location
     return job
 
 
@@ -87,7 +97,7 @@ async def submit_by_put(
     caller: Builder,
     idempotency_key: IdempotencyKey = None,
     x_registry_config: Annotated[str | None, Header()] = None,
-) -> Job:
+) -> Job | EventSourceResponse:
     """The method that `curl -T -` uses."""
     return await submit(request, response, process, caller, idempotency_key, x_registry_config)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
@@ -109,13 +109,35 @@ async def events(
 ) -> EventSourceResponse:
     await jobs.find(process, caller.project, id)
     after = last_event_id if last_event_id is not None else from_ or 0
-    return EventSourceResponse(_sse(process, caller, id, after), ping=10, send_timeout=60)
+    return streamed(_sse(process, caller, id, after))
+
+
+async def begun(process: Process, caller: Caller, job: Job) -> AsyncIterator[bytes]:
+    """All there is to tell of a job that was accepted just now: its record, its events, at the end its record again."""
+    yield _record(job)
+    with suppress(Unavailable):
+        async for portion in follow(process, caller, job.id, 0):
+            yield _messages(portion)
+            if portion[-1].last:  # not after the loop: it may end because the caller may hear no more
+                yield _record(await jobs.find(process, caller.project, job.id))
+
+
+def streamed(messages: AsyncIterator[bytes], *, status: int = 200) -> EventSourceResponse:
+    """An answer of messages as they come."""
+    return EventSourceResponse(messages, status_code=status, ping=10, send_timeout=60)
 
 
 async def _sse(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
     """The stream; it ends early when a part is away, and the client comes again with the number it has reached."""
     with suppress(Unavailable):
         async for portion in follow(process, caller, job_id, after):
-            yield b"".join(
-                b"id: %d\r\nevent: %s\r\ndata: %s\r\n\r\n" % (e.seq, e.type.encode(), e.json) for e in portion
-            )
+            yield _messages(portion)
+
+
+def _messages(portion: Iterable[Any]) -> bytes:
+    return b"".join(b"id: %d\r\nevent: %s\r\ndata: %s\r\n\r\n" % (e.seq, e.type.encode(), e.json) for e in portion)
+
+
+def _record(job: Job) -> bytes:
+    """A message without a number: it is no event."""
+    return b"event: job\r\ndata: %s\r\n\r\n" % job.model_dump_json().encode()

@@ -78,9 +78,14 @@ class _Build:
             session.wire.upload_for_build(context, dockerfile, options, session.display.uploading)
         )
         # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
-        job = cast("Job", Told(await session.wire.submit(request)))
+        follower = None
+        if self._command.manner.detach:
+            told = await session.wire.submit(request)
+        else:
+            told, follower = await session.wire.begin(request)
+        job = cast("Job", Told(told))
         async with session.forwarding(job.id, self._command.agents):
-            return await session.settle(job, self._report, _dockerfile_text(self._command, local))
+            return await session.settle(job, self._report, _dockerfile_text(self._command, local), follower)
 
     def _prepare(self) -> LocalContext:
         path, file = self._command.path, self._command.file

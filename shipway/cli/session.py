@@ -21,6 +21,7 @@ from shipway.cli.tracing import traced
 from shipway.client.alone import Alone, reachable_alone, run_alone
 from shipway.client.config import AUDIENCE_VARIABLE, service_token, service_url
 from shipway.client.connection import Connection
+from shipway.client.following import Follower
 from shipway.client.ground import common_headers
 from shipway.client.logins import Login, registry_logins
 from shipway.client.told import Told
@@ -75,20 +76,27 @@ class Session:
             raise RuntimeError(f"nobody can answer here for the agents of job {job_id}")
         return nullcontext()
 
-    async def settle(self, job: Job, report: Callable[[Job], None], dockerfile: DockerfileText | None = None) -> int:
+    async def settle(
+        self,
+        job: Job,
+        report: Callable[[Job], None],
+        dockerfile: DockerfileText | None = None,
+        follower: Follower | None = None,
+    ) -> int:
         """Follow a job to its end, or leave it to run; returns the exit code.
 
         Args:
             job: as the service accepted it.
             report: told the job once it has succeeded.
             dockerfile: what a failure is shown in.
+            follower: what follows the job already.
         """
         if self.manner.detach and self.interruption.signal is None:
             self.display.close()
             typer.echo(job.id)
             return 0
         self.display.accepted(job)
-        job = await self.follow(job)
+        job = await self.follow(job, follower=follower)
         self.display.close()
         return self.conclude(job, report, dockerfile)
 
@@ -106,16 +114,16 @@ class Session:
             return exit_code(self.interruption)
         return 0 if succeeded else 1
 
-    async def follow(self, job: Job, display: Display | None = None) -> Job:
+    async def follow(self, job: Job, display: Display | None = None, follower: Follower | None = None) -> Job:
         """Show a job until it has ended; Ctrl-C cancels it."""
-        showing = _Showing(self.wire, job.id, display or self.display)
+        follower, shown = follower or self.wire.follower(job.id), display or self.display
         try:
             try:
-                await self.unless_asked(showing.run())
+                await self.unless_asked(_show(follower, shown))
             except Interrupted:
                 await self._cancel(job.id)
-                await showing.run()
-            return cast("Job", Told(await self.wire.job(job.id)))
+                await _show(follower, shown)
+            return cast("Job", Told(follower.record or await self.wire.job(job.id)))
         except ShipwayError as fault:
             fault.message += f"\njob {job.id} may still be running: `shipway logs -f {job.id}` follows it"
             raise
@@ -128,20 +136,11 @@ class Session:
             self.display.notice(f"job {job_id} could not be cancelled: {fault.message}")
 
 
-class _Showing:
-    """A job's events on their way to a display; may be broken off and go on."""
-
-    def __init__(self, wire: Wire, job_id: str, display: Display) -> None:
-        self._wire = wire
-        self._job_id = job_id
-        self._display = display
-        self._after = 0
-
-    async def run(self) -> None:
-        async with aclosing(self._wire.events(self._job_id, self._after)) as events:
-            async for event in events:
-                self._after = event["seq"]
-                self._display.event(cast("Event", Told(event)))
+async def _show(follower: Follower, display: Display) -> None:
+    """Show what comes; should it be broken off, the same follower goes on from there."""
+    async with aclosing(follower.events()) as events:
+        async for event in events:
+            display.event(cast("Event", Told(event)))
 
 
 def run_session(manner: Manner, work: Callable[[Session], Awaitable[int]], *, sending: str = "context") -> int:

@@ -6,8 +6,9 @@ import os
 import select
 import socket
 import sys
+import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -82,18 +83,41 @@ class Alone:
     async def call(self, function: Callable[[], T]) -> T:
         return function()
 
+    async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
+        faults: list[Exception] = []
+
+        def run(work: Coroutine[Any, Any, None]) -> None:
+            try:
+                run_alone(work)
+            except Exception as fault:  # noqa: BLE001  (it is raised again below)
+                faults.append(fault)
+
+        # Daemon threads don't keep the command from ending after Ctrl-C.
+        threads = [threading.Thread(target=run, args=[work], daemon=True) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if faults:
+            raise ExceptionGroup("some of several things failed", faults)
+
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
     def _line(self) -> _Line:
         """A connection on which nothing is under way: one that is still open, or a new one."""
-        while self._idle:
-            line = self._idle.pop()
+        while (line := self._took()) is not None:
             if line.open:
                 return line
             line.close()
         return _Line(self._connected())
+
+    def _took(self) -> _Line | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # several threads may ask
+            return None
 
     def _connected(self) -> socket.socket:
         secure = self._parts.scheme == "https"

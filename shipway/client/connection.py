@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as encoding
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -81,6 +81,10 @@ class Connection:
         request = Request("POST", path, {"Content-Type": "application/x-tar"}, body, patience)
         return await self._again(request, attempts=ATTEMPTS if replayable else 1)
 
+    async def post_open(self, path: str, *, json: Any, headers: Mapping[str, str], patience: float) -> Answer:
+        """POST as `post`, with the answer's body left unread; the caller closes it."""
+        return await self._again(_with_json("POST", path, json, headers, patience), send=self.open)
+
     async def open(self, request: Request) -> Answer:
         """Send a request once and leave the answer's body unread; the caller closes it.
 
@@ -96,16 +100,22 @@ class Connection:
             raise error_of(self.url, request.path, answer)
         return answer
 
-    async def _again(self, request: Request, attempts: int = ATTEMPTS) -> Answer:
+    async def _again(
+        self,
+        request: Request,
+        attempts: int = ATTEMPTS,
+        send: Callable[[Request], Awaitable[Answer]] | None = None,
+    ) -> Answer:
+        send = send or self._send
         backoff = Backoff(self.ground)
         for _ in range(attempts - 1):
             try:
-                return await self._send(request)
+                return await send(request)
             except ShipwayError as fault:
                 if not may_pass(fault):
                     raise
             await backoff.pause()
-        return await self._send(request)
+        return await send(request)
 
     async def _send(self, request: Request) -> Answer:
         answer = await self.open(request)

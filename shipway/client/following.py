@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from shipway.client.connection import Backoff, Connection, may_pass
-from shipway.client.ground import Request
+from shipway.client.ground import Answer, Request
 from shipway.client.sse import ServerSentEvent, SseParser
 from shipway.exceptions import ClientError, ShipwayError
 from shipway.models.states import JobState
@@ -28,6 +28,20 @@ FOLLOWING = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
 _FINAL = frozenset(str(state) for state in JobState if state.final)
 
 
+Batches = AsyncGenerator[list[ServerSentEvent], None]
+"""Messages as they come; a batch without any is a sign of life."""
+
+
+async def batches(answer: Answer) -> Batches:
+    """Yield the messages of an answer; closes it."""
+    parser = SseParser()
+    try:
+        async for chunk in answer.chunks:
+            yield list(parser.feed(chunk))
+    finally:
+        await answer.close()
+
+
 class Follower:
     """Yields the events of one job that come after a number, as JSON.
 
@@ -37,6 +51,10 @@ class Follower:
         after: number of the last event already seen; 0 for none.
         read_job: reads the job's record, to tell "ended before" from "connection lost".
         patience: seconds to keep trying without any connection.
+        stream: what the service began to tell already; it ends with the record.
+
+    Attributes:
+        record: the job's record at its end, if a stream told it.
     """
 
     def __init__(
@@ -47,7 +65,10 @@ class Follower:
         after: int,
         read_job: Callable[[], Awaitable[Job]],
         patience: float = PATIENCE,
+        stream: Batches | None = None,
     ) -> None:
+        self.record: dict[str, Any] | None = None
+        self._stream = stream
         self._connection = connection
         self._path = path
         self._after = after
@@ -86,23 +107,27 @@ class Follower:
         self._ended = job.state in _FINAL and self._after >= job.events
 
     async def _one_connection(self) -> AsyncGenerator[dict[str, Any], None]:
-        headers = FOLLOWING | ({"Last-Event-ID": str(self._after)} if self._after else {})
-        answer = await self._connection.open(Request("GET", f"{self._path}/events", headers, patience=SILENCE))
-        parser = SseParser()
-        try:
-            async for chunk in answer.chunks:
+        begun, self._stream = self._stream, None
+        async with aclosing(begun or await self._open()) as stream:
+            async for batch in stream:
                 self._last_contact = time.monotonic()
-                for message in parser.feed(chunk):
+                for message in batch:
                     event = self._accept(message)
                     if event is not None:
                         yield event
-                    if self._ended:
+                    if self._ended and (begun is None or self.record is not None):
                         return
-        finally:
-            await answer.close()
+
+    async def _open(self) -> Batches:
+        headers = FOLLOWING | ({"Last-Event-ID": str(self._after)} if self._after else {})
+        return batches(await self._connection.open(Request("GET", f"{self._path}/events", headers, patience=SILENCE)))
 
     def _accept(self, message: ServerSentEvent) -> dict[str, Any] | None:
-        """Read one message; None for one seen before."""
+        """Read one message; None for one seen before, and for the record."""
+        if message.event == RECORD:
+            record = read_record(message)
+            self.record = record if record.get("state") in _FINAL else None
+            return None
         seq = _number(message)
         if seq <= self._after:
             return None
@@ -126,6 +151,21 @@ def read_event(text: str, seq: int, path: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise unreadable(seq, path)
+
+
+def read_record(message: ServerSentEvent) -> dict[str, Any]:
+    """Read a record's JSON.
+
+    Raises:
+        ClientError: `unexpected-answer`.
+    """
+    try:
+        record = json.loads(message.data)
+    except (ValueError, RecursionError):
+        record = None
+    if message.event != RECORD or not isinstance(record, dict) or not isinstance(record.get("id"), str):
+        raise ClientError("the service sent a record that can't be read", slug="unexpected-answer")
+    return record
 
 
 def unreadable(seq: int, path: str) -> ClientError:

@@ -8,7 +8,7 @@ longer than all that `shipway build` does when nothing has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -101,6 +101,9 @@ class Ground(Protocol):
 
     async def call(self, function: Callable[[], T]) -> T:
         """Return what a blocking function returns."""
+
+    async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Do several things at the same time; raises ExceptionGroup when any of them fails."""
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import httpx
 
@@ -55,6 +55,11 @@ class OnLoop:
 
     async def call(self, function: Callable[[], T]) -> T:
         return await call_in_thread(function)
+
+    async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from shipway.client.connection import Connection
-from shipway.client.following import Follower
+from shipway.client.following import FOLLOWING, SILENCE, Batches, Follower, batches, read_record
 from shipway.client.ground import Answer
 from shipway.client.options import BuildKeywords, build_fields
 from shipway.client.paths import job_path
+from shipway.client.sse import ServerSentEvent
 from shipway.client.told import Told
 from shipway.client.transfer import OnProgress, counted
 from shipway.client.upload import DOCKERFILE, Dockerfile, DockerfileSource, LocalContext, Upload, prepare_named
 from shipway.context.url import is_local
-from shipway.exceptions import ClientError
+from shipway.exceptions import ClientError, ShipwayError
 
 if TYPE_CHECKING:
     from shipway.models.job import Job
@@ -84,6 +86,29 @@ class Wire:
         answer = await self.connection.post("/v1/builds", json=dict(fields), headers=headers)
         return self._told(answer)
 
+    async def begin(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], Follower]:
+        """As `submit`, for who follows the job to its end: returns the record and what follows it.
+
+        One request does for all of it where nothing breaks: its answer is the record, then the events as they come, and
+        at the end the record again.
+        """
+        key = os.urandom(16).hex()
+        headers = {**FOLLOWING, "Accept": "text/event-stream, application/json", "Idempotency-Key": key}
+        answer = await self.connection.post_open("/v1/builds", json=dict(fields), headers=headers, patience=SILENCE)
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            await answer.read()
+            job = self._told(answer)
+            return job, self.follower(job["id"])
+        stream = batches(answer)
+        try:
+            first, *rest = [message async for batch in _until_any(stream) for message in batch]
+        except (ValueError, ShipwayError):  # it broke before it said anything: the key finds the job
+            await stream.aclose()
+            job = await self.submit(fields, key)
+            return job, self.follower(job["id"])
+        job = read_record(first)
+        return job, self.follower(job["id"], stream=_chained(rest, stream))
+
     async def job(self, job_id: str) -> dict[str, Any]:
         """Read a job's record."""
         return self._told(await self.connection.get(job_path(job_id)))
@@ -94,11 +119,15 @@ class Wire:
 
     def events(self, job_id: str, after: int = 0) -> AsyncGenerator[dict[str, Any], None]:
         """Yield a job's events that come after a number, each once, in order, live, until the final one."""
+        return self.follower(job_id, after=after).events()
+
+    def follower(self, job_id: str, *, after: int = 0, stream: Batches | None = None) -> Follower:
+        """What follows a job."""
 
         async def record() -> Job:
             return cast("Job", Told(await self.job(job_id)))
 
-        return Follower(self.connection, job_path(job_id), after=after, read_job=record).events()
+        return Follower(self.connection, job_path(job_id), after=after, read_job=record, stream=stream)
 
     def _told(self, answer: Answer) -> dict[str, Any]:
         try:
@@ -108,3 +137,18 @@ class Wire:
         if not isinstance(fields, dict):
             raise ClientError(f"{self.connection.url} does not answer as a service does", slug="unexpected-answer")
         return fields
+
+
+async def _until_any(stream: Batches) -> Batches:
+    """Yield batches up to the first that has a message; the stream stays open."""
+    while not (batch := await anext(stream, None)):
+        if batch is None:
+            return
+    yield batch
+
+
+async def _chained(messages: list[ServerSentEvent], stream: Batches) -> Batches:
+    async with aclosing(stream):
+        yield messages
+        async for batch in stream:
+            yield batch

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
 
+from shipway.client.sse import SseParser
 from shipway.models.event import Event, LogChunk, StateChanged, StepChanged
 from shipway.models.job import JobState
 from tests.integration.contexts import once, script
@@ -150,3 +152,29 @@ def test_number_that_is_none_is_refused(api: HttpApi, value: str) -> None:
 
     assert refusal(by_header) == (422, "invalid-request")
     assert refusal(by_query) == (422, "invalid-request")
+
+
+def test_one_request_starts_a_build_and_tells_all_of_it(api: HttpApi) -> None:
+    body = {"context": api.upload(script("FROM base", f"RUN echo {once()}"))}
+    headers = {"Accept": "text/event-stream, application/json"}
+
+    with api.http.stream("POST", "/v1/builds", json=body, headers=headers) as answer:
+        parser = SseParser()
+        messages = [message for chunk in answer.iter_bytes() for message in parser.feed(chunk)]
+
+    first, *events, last = [json.loads(message.data) for message in messages]
+    assert (answer.status_code, first["state"]) == (202, "queued")
+    assert answer.headers["location"] == f"/v1/jobs/{first['id']}"
+    assert [message.event for message in messages if not message.data.startswith('{"seq"')] == ["job", "job"]
+    assert gapless([Event.model_validate(event) for event in events])
+    assert last == api.http.get(f"/v1/jobs/{first['id']}").json()
+
+
+def test_who_may_build_but_not_read_gets_the_record_alone(api: HttpApi) -> None:
+    made = api.http.post("/v1/tokens", json={"name": once(), "scopes": ["build"]}).json()["token"]
+
+    with HttpApi(api.url, made) as blind:
+        answer = blind.ask(script("FROM base", f"RUN echo {once()}"), {"Accept": "text/event-stream"})
+
+    assert answer.headers["content-type"] == "application/json"
+    assert api.wait(answer.json()["id"]).state is JobState.SUCCEEDED

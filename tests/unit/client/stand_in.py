@@ -45,6 +45,7 @@ class StandIn:
         self.refusals: dict[str, list[Response]] = {}
         self.drops: list[int] = []
         self.hold = False
+        self.tells = False
         self.log = ""
         self.result: dict[str, Any] = {}
         self._events: list[Event] = []
@@ -115,7 +116,19 @@ class StandIn:
 
     async def _build(self, request: Request) -> Response:
         self.builds.append((request.headers["idempotency-key"], await request.json()))
-        return self._refusal(request) or Response(self.job.model_dump_json(), status_code=202)
+        if refusal := self._refusal(request):
+            return refusal
+        if self.tells and "text/event-stream" in request.headers["accept"]:
+            limit = self.drops.pop(0) if self.drops else None
+            return StreamingResponse(self._begun(limit), status_code=202, media_type="text/event-stream")
+        return Response(self.job.model_dump_json(), status_code=202)
+
+    async def _begun(self, limit: int | None) -> AsyncIterator[bytes]:
+        record = self.job.model_copy(update={"state": JobState.QUEUED})
+        yield f"event: job\ndata: {record.model_dump_json()}\n\n".encode()
+        async for frame in self._sse(0, limit):
+            yield frame
+        yield f"event: job\ndata: {self.job.model_dump_json()}\n\n".encode()
 
     async def _list(self, request: Request) -> Response:
         wanted = request.query_params.get("state")

@@ -43,6 +43,45 @@ def test_a_broken_stream_is_resumed_exactly(wire: Wire, service: StandIn) -> Non
     assert service.asked_after == [0, 3, 3, 8]
 
 
+async def begun(wire: Wire) -> tuple[str, list[int], str | None]:
+    """State of the job when it was accepted, numbers of its events, and its state at the end if the stream told it."""
+    job, follower = await wire.begin({"context": DIGEST})
+    seen = [event["seq"] async for event in follower.events()]
+    return job["state"], seen, follower.record["state"] if follower.record else None
+
+
+@pytest.mark.parametrize("drops", [[], [5], [0]])
+def test_one_request_tells_all_of_a_job_and_what_breaks_is_resumed(
+    drops: list[int], wire: Wire, service: StandIn
+) -> None:
+    service.script(StateChanged(state="running"), *(LogChunk(step=1, text=text) for text in TEXTS))
+    service.script(StateChanged(state="succeeded"))
+    service.tells, service.drops = True, drops[:]
+
+    state, seen, end = run_alone(begun(wire))
+
+    assert (state, seen) == ("queued", list(range(1, 23)))
+    assert (end, service.asked_after) == ((None, drops) if drops else ("succeeded", []))
+    assert len(service.builds) == 1
+
+
+def test_a_service_that_answers_with_the_record_alone_is_followed(wire: Wire, service: StandIn) -> None:
+    service.script(StateChanged(state="succeeded"))
+
+    assert run_alone(begun(wire))[1:] == ([1], None)
+
+
+def test_things_done_together_all_end_before_a_failure_is_told(wire: Wire, service: StandIn) -> None:
+    async def ask(job_id: str) -> None:
+        await wire.job(job_id)
+
+    service.script(StateChanged(state="running"))
+    with pytest.raises(ExceptionGroup) as raised:
+        run_alone(wire.connection.ground.together([ask(JOB), ask("NOSUCHJOB"), ask(JOB)]))
+
+    assert [type(fault) for fault in raised.value.exceptions] == [NotFound]
+
+
 def test_requests_share_a_connection_and_refusals_keep_their_slugs(wire: Wire, service: StandIn) -> None:
     service.script(StateChanged(state="running"))
     ground = wire.connection.ground
