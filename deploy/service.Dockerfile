@@ -1,10 +1,12 @@
 # The API service. Not root; needs Redis and the object store, no Docker.
-FROM python:3.11-slim-bookworm AS packages
+# A Debian with Python 3.11 or newer, to build with and to run on.
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS packages
 WORKDIR /app
 COPY requirements.lock .
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 RUN useradd --uid 10001 --create-home shipway \
  && install -d -o shipway -g shipway /var/lib/shipway /var/lib/shipway/store
 COPY --from=packages /venv /venv

@@ -9,3 +9,5 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 nitpicky = True
+html_static_path = ["static"]
+html_css_files = ["wide.css"]

@@ -29,7 +29,9 @@ class Shipway:
         home = {"HOME": str(self.folder), "DOCKER_CONFIG": str(self.folder / ".docker")}
         return {**os.environ, **home, "SHIPWAY_URL": self.url, "SHIPWAY_TOKEN": self.token, **self.more}
 
-    def __call__(self, *words: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *words: str | Path, stdin: bytes = b"", limit: float = LIMIT
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; standard input is empty unless given."""
         done = subprocess.run(
             [SHIPWAY, *map(str, words)],
@@ -37,14 +39,14 @@ class Shipway:
             capture_output=True,
             env=self.env,
             cwd=self.folder,
-            timeout=LIMIT,
+            timeout=limit,
             check=False,
         )
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def ok(self, *words: str | Path, stdin: bytes = b"") -> str:
+    def ok(self, *words: str | Path, stdin: bytes = b"", limit: float = LIMIT) -> str:
         """Run a command that must succeed; returns what it wrote on standard output."""
-        done = self(*words, stdin=stdin)
+        done = self(*words, stdin=stdin, limit=limit)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -148,22 +148,6 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     run("systemd-analyze", "verify", "--man=no", *tmp_path.iterdir())
 
 
-def test_nginx_takes_the_proxy_s_configuration(tmp_path: Path) -> None:
-    nginx = tool(TOOLS / "sbin/nginx")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subject = ["-subj", "/CN=shipway.example.com", "-days", "1"]
-    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, "-keyout", key, "-out", certificate)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    scratch = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    places = {"/etc/shipway/tls": tmp_path, "/var/log/nginx": tmp_path, "/run/nginx.pid": tmp_path / "pid"}
-    text = (DEPLOY / "proxy/nginx.conf").read_text().replace("http {", f"http {{ {scratch}", 1)
-    for there, here in places.items():
-        text = text.replace(there, str(here))
-    (tmp_path / "nginx.conf").write_text(text)
-
-    run(nginx, "-t", "-e", tmp_path / "error.log", "-p", tmp_path, "-c", tmp_path / "nginx.conf")
-
-
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Debian's Prometheus with our configuration, pointed at the stack; its URL."""
