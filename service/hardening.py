@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_JSON = 8 * 2**20
 """Bytes of a JSON body: all build arguments and secrets at their limits fit."""
-STREAMED = ("/v1/contexts", "/v1/artifacts", "/v1/builds")
+STREAMED = re.compile(r"/v1/(contexts(/.*)?|packs|artifacts|builds)/?")
 """Routes whose handlers read the body as it comes, under limits of their own."""
 SLOWEST = 1024
 """Bytes per second that a body must have on average, once it took longer than the time without a byte."""
@@ -52,7 +52,7 @@ class Hardened:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-        body = _Body(receive, self._stall, None if scope["path"].startswith(STREAMED) else MAX_JSON)
+        body = _Body(receive, self._stall, None if STREAMED.fullmatch(scope["path"]) else MAX_JSON)
         answer = _Answer(send, self._stall, request_id)
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:

@@ -1,9 +1,9 @@
-"""Takes an uploaded tar apart while it streams by: limits, index, blob. Nothing is unpacked."""
+"""Takes uploaded contexts while they stream by: limits, index, blobs. Nothing is unpacked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from ulid import ULID
 
@@ -11,10 +11,14 @@ from service import metrics
 from service.logic import audit
 from service.process import Process
 from shipway.context.decompress import Decompressor
+from shipway.context.listing import ListingReader
+from shipway.context.packreader import PackReader
 from shipway.context.tarindex import TarIndexer
-from shipway.models.context import Manifest
-from shipway.models.receipt import ContextReceipt
+from shipway.exceptions import Conflict, ContextError
+from shipway.models.context import Manifest, Summary
+from shipway.models.receipt import ContextReceipt, Missing, Wanted
 from shipway.models.token import Caller
+from shipway.storage.ledger import UNFINISHED
 from shipway.storage.redis import reaching_redis
 
 GATHER = 512 * 1024
@@ -37,12 +41,7 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
     async with process.blobs.storing(caller.project, blob) as writer:
-        async for chunk in gathered(body):
-            pieces = decompressor.feed(chunk)
-            while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
-                await writer.write(piece)
-        pieces = decompressor.finish()
-        while (piece := await asyncio.to_thread(_next, pieces, indexer)) is not None:
+        async for piece in _plain(decompressor, body, indexer.feed):
             await writer.write(piece)
         manifest = await asyncio.to_thread(indexer.finish)
     metrics.CONTEXT_BYTES.inc(decompressor.taken)
@@ -51,29 +50,114 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
     return receipt
 
 
+async def missing(process: Process, caller: Caller, wanted: Wanted) -> Missing:
+    """Tell a client what it has to send for a context: nothing if it is there, else the packs that are not.
+
+    What is there is kept until the client has had time to send the rest.
+    """
+    blobs = process.blobs
+    async with reaching_redis():
+        if there := await blobs.keep_context(caller.project, wanted.context, process.settings.retention):
+            return Missing(context=_receipt(wanted.context, there), packs=[])
+        return Missing(context=None, packs=await blobs.keep_blobs(caller.project, wanted.packs, UNFINISHED))
+
+
+async def take_packs(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> None:
+    """Store packs as they come; those that came whole stay, should the connection break.
+
+    Raises:
+        ContextError: one is no pack, or not what its list says.
+        TooLarge: the project stores as much as it may.
+    """
+    reader = PackReader()
+    async for chunk in gathered(body):
+        metrics.CONTEXT_BYTES.inc(len(chunk))
+        packs = reader.feed(chunk)
+        while (found := await asyncio.to_thread(next, packs, None)) is not None:
+            pack, content = found
+            async with reaching_redis(limit=None):  # the store may take its time
+                await process.blobs.put(caller.project, pack.name, content)
+    reader.finish()
+
+
+async def commit(process: Process, caller: Caller, digest: str, body: AsyncIterator[bytes]) -> ContextReceipt:
+    """Make a context of packs that are there and a listing of what is in them.
+
+    Args:
+        process: where the parts are.
+        caller: whose project the context belongs to.
+        digest: what the client expects the context's digest to be.
+        body: the listing, plain or compressed.
+
+    Raises:
+        ContextError: it is no listing, holds what no context may hold, or has another digest.
+        TooLarge: it passes a limit.
+        Conflict: packs that it speaks of are not there (`context-packs-missing`).
+    """
+    limits = process.settings.context_limits
+    decompressor, reader = Decompressor(limits), ListingReader(limits)
+    async for _ in _plain(decompressor, body, reader.feed):
+        pass
+    manifest = await asyncio.to_thread(_finished, reader)
+    metrics.CONTEXT_BYTES.inc(decompressor.taken)
+    if manifest.digest != digest:
+        raise ContextError(
+            f"the listing is that of the context {manifest.digest}, not {digest[:100]}", slug="context-digest-mismatch"
+        )
+    async with reaching_redis(limit=None):
+        lacking = await process.blobs.save_context(caller.project, manifest, process.settings.retention)
+    if lacking:
+        raise Conflict(
+            f"{len(lacking)} packs of the context are not there; ask which ones, and send them",
+            slug="context-packs-missing",
+        )
+    await audit.note(process, caller, "context.send", digest)
+    return _receipt(digest, manifest.summary)
+
+
 async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -> ContextReceipt:
+    """Keep what a tar came to, or what was there before if that is the same."""
     blobs, retention = process.blobs, process.settings.retention
     kept = False
     try:
         async with reaching_redis():
-            if (before := await blobs.manifest(project, manifest.digest)) is not None:
-                theirs = {entry.blob for entry in before if entry.blob}
-                await blobs.keep_context(project, manifest.digest, theirs, retention)
-            else:
-                await blobs.keep_context(project, manifest.digest, [blob], retention)
-                await blobs.save_manifest(project, manifest)
-                kept = True
+            if not await blobs.keep_context(project, manifest.digest, retention):
+                kept = not await blobs.save_context(project, manifest, retention)
     finally:
         if not kept:
             await blobs.discard(project, blob)
-    return ContextReceipt(digest=manifest.digest, entries=len(manifest), bytes=manifest.size)
+    return _receipt(manifest.digest, manifest.summary)
 
 
-def _next(pieces: Iterator[bytes], indexer: TarIndexer) -> bytes | None:
-    piece = next(pieces, None)
-    if piece is not None:
-        indexer.feed(piece)
-    return piece
+def _receipt(digest: str, summary: Summary) -> ContextReceipt:
+    return ContextReceipt(digest=digest, entries=summary.entries, bytes=summary.size)
+
+
+def _finished(reader: ListingReader) -> Manifest:
+    """Finish, and have the digest computed off the event loop."""
+    manifest = reader.finish()
+    _ = manifest.digest
+    return manifest
+
+
+async def _plain(
+    decompressor: Decompressor, body: AsyncIterator[bytes], read: Callable[[bytes], None]
+) -> AsyncIterator[bytes]:
+    """Decompress a body, and have its pieces read, off the event loop."""
+
+    def following(pieces: Iterator[bytes]) -> bytes | None:
+        piece = next(pieces, None)
+        if piece is not None:
+            read(piece)
+        return piece
+
+    async for chunk in gathered(body):
+        pieces = decompressor.feed(chunk)
+        while (piece := await asyncio.to_thread(following, pieces)) is not None:
+            yield piece
+    pieces = decompressor.finish()
+    while (piece := await asyncio.to_thread(following, pieces)) is not None:
+        yield piece
 
 
 async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

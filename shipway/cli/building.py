@@ -75,7 +75,9 @@ class _Build:
         session = self._session
         options = await self._with_logins(self._command.options, local)
         request = await session.unless_asked(
-            session.wire.upload_for_build(context, dockerfile, options, session.display.uploading)
+            session.wire.upload_for_build(
+                context, dockerfile, options, session.display.uploading, session.display.spared
+            )
         )
         # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
         follower = None

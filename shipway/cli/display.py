@@ -21,6 +21,9 @@ class Display(Protocol):
     def uploading(self, sent: int, total: int | None) -> None:
         """So many bytes of the context are sent, of so many if known."""
 
+    def spared(self, size: int) -> None:
+        """So many bytes of the context need not be sent."""
+
     def downloading(self, taken: int, total: int | None) -> None:
         """So many bytes of the result have arrived, of so many if known."""
 
@@ -45,6 +48,9 @@ class SilentDisplay:
         self._out = out
 
     def uploading(self, sent: int, total: int | None) -> None:
+        """Show nothing."""
+
+    def spared(self, size: int) -> None:
         """Show nothing."""
 
     def downloading(self, taken: int, total: int | None) -> None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from shipway.cli.text import one_line, seconds, size
+from shipway.cli.text import one_line, seconds, sent_text, size
 from shipway.cli.trace import StepTrace, Trace, body_of, transfer_name
 from shipway.models.states import JobState, StepStatus
 
@@ -41,6 +41,7 @@ class LiveDisplay:
         self._console = console
         self._sending = sending
         self._state = ""
+        self._spared = 0
         self._begun: dict[tuple[int, int], float] = {}
         self._ended: dict[tuple[int, int], StepStatus] = {}
         self._pushes: dict[str, Transfer] = {}
@@ -62,6 +63,10 @@ class LiveDisplay:
         """Move the bar."""
         self._upload.update(self._bar, completed=sent, total=max(sent, total) if total else None, visible=True)
 
+    def spared(self, size: int) -> None:
+        """Remember it for the line with the job's id."""
+        self._spared = size
+
     def downloading(self, taken: int, total: int | None) -> None:
         """Move the bar."""
         self._pushes.clear()
@@ -71,7 +76,7 @@ class LiveDisplay:
         """Show the job's id, and the bar no more."""
         self._upload.update(self._bar, visible=False)
         sent = int(self._upload.tasks[0].completed)
-        self._above(Text(f"job {job.id}" + (f", {self._sending} {size(sent)}" if sent else ""), style="dim"))
+        self._above(Text(f"job {job.id}{sent_text(self._sending, sent, self._spared)}", style="dim"))
         self._state = job.state
 
     def notice(self, text: str) -> None:

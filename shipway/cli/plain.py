@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from shipway.cli.text import one_line, safe, seconds, size
+from shipway.cli.text import one_line, safe, seconds, sent_text, size
 from shipway.cli.trace import LogLine, Trace, body_of, transfer_name
 from shipway.models.states import JobState, StepStatus
 
@@ -25,17 +25,22 @@ class PlainDisplay:
         self._ended: dict[tuple[int, int], StepStatus] = {}
         self._moved: set[tuple[int | None, str]] = set()
         self._sent = 0
+        self._spared = 0
 
     def uploading(self, sent: int, total: int | None) -> None:  # noqa: ARG002  (other displays need it)
         """Remember how much it was; the line comes with the job."""
         self._sent = sent
+
+    def spared(self, size: int) -> None:
+        """Remember how much it was; the line comes with the job."""
+        self._spared = size
 
     def downloading(self, taken: int, total: int | None) -> None:
         """Show nothing: the command tells when it is done."""
 
     def accepted(self, job: Job) -> None:
         """Print the job's id: with it, `shipway logs` and `shipway cancel` work from anywhere."""
-        sent = f", {self._sending} {size(self._sent)}" if self._sent else ""
+        sent = sent_text(self._sending, self._sent, self._spared)
         self.notice(f"job {job.id} {job.state}{sent}")
 
     def notice(self, text: str) -> None:

@@ -74,3 +74,9 @@ def size(value: float) -> str:
             return f"{value:.0f}{unit}" if unit == "B" else f"{value:.3g}{unit}"
         value /= 1000
     return f"{value:.3g}TB"
+
+
+def sent_text(what: str, sent: int, spared: int) -> str:
+    """What an upload came to, to be put behind a job: `, context 1.53MB (198MB spared)`; nothing if there was none."""
+    told = f" ({size(spared)} spared)" if spared else ""
+    return f", {what} {size(sent)}{told}" if sent or spared else ""

@@ -25,7 +25,7 @@ from shipway.client.paths import job_path
 from shipway.client.refusals import raise_for_job
 from shipway.client.registries import Registries
 from shipway.client.tokens import Tokens
-from shipway.client.transfer import OnProgress
+from shipway.client.transfer import OnProgress, OnSpared
 from shipway.client.upload import (
     Context,
     Dockerfile,
@@ -84,6 +84,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
     ) -> ContextReceipt:
         """Send a context; builds name it by the digest in the receipt.
 
@@ -92,12 +93,13 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
             dockerfile: path inside the directory; it is sent even if `.dockerignore` names it, and its own
                 `<Dockerfile>.dockerignore` counts first.
             on_progress: told how far the upload is.
+            on_spared: told how many bytes of content the service has already.
 
         Raises:
             ClientError: there is no such directory or Dockerfile.
             ContextError: the files can't serve as a context.
         """
-        return await self._send((await self._prepared(context, dockerfile)).upload, on_progress)
+        return await self._send((await self._prepared(context, dockerfile)).upload, on_progress, on_spared)
 
     async def build(
         self,
@@ -105,6 +107,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
         **options: Unpack[BuildKeywords],
     ) -> Job:
         """Upload a context and start a build; returns as soon as the service has accepted the job.
@@ -114,6 +117,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
                 Dockerfile, which the worker fetches; or a complete request, whose context is already uploaded.
             dockerfile: relative to the context, or absolute; one outside is sent as a context of its own.
             on_progress: told how far the upload is.
+            on_spared: told how many bytes of content the service has already.
             **options: see `BuildKeywords`.
 
         Raises:
@@ -124,7 +128,9 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         if isinstance(context, BuildRequest):
             return await self.submit(context)
         return await self.submit(
-            await self.upload_for_build(context, dockerfile=dockerfile, on_progress=on_progress, **options)
+            await self.upload_for_build(
+                context, dockerfile=dockerfile, on_progress=on_progress, on_spared=on_spared, **options
+            )
         )
 
     async def upload_for_build(
@@ -133,13 +139,14 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
         **options: Unpack[BuildKeywords],
     ) -> BuildRequest:
         """The first half of `build`: everything but `submit`. Nothing runs yet, so it may be given up."""
         check_options(options)
         if not (isinstance(context, str) and is_remote(context)):
             context, dockerfile = await self._prepared(context, dockerfile), None
-        fields = await self.wire.upload_for_build(context, dockerfile, options, on_progress)
+        fields = await self.wire.upload_for_build(context, dockerfile, options, on_progress, on_spared)
         return validated(BuildRequest, fields)
 
     async def submit(self, request: BuildRequest, *, idempotency_key: str | None = None) -> Job:
@@ -206,8 +213,10 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
         return (await self._connection.get(path, params)).json()
 
-    async def _send(self, upload: Upload, on_progress: OnProgress | None) -> ContextReceipt:
-        return ContextReceipt.model_validate(await self.wire.send(upload, on_progress))
+    async def _send(
+        self, upload: Upload, on_progress: OnProgress | None, on_spared: OnSpared | None
+    ) -> ContextReceipt:
+        return ContextReceipt.model_validate(await self.wire.send(upload, on_progress, on_spared))
 
     async def _prepared(self, context: Context | LocalContext, dockerfile: Dockerfile | None) -> LocalContext:
         if isinstance(context, LocalContext):

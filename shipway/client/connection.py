@@ -72,13 +72,20 @@ class Connection:
         return await self._again(Request("DELETE", path + _query(params), {}))
 
     async def upload(
-        self, path: str, body: Callable[[], AsyncGenerator[bytes, None]], *, patience: float, replayable: bool
+        self,
+        path: str,
+        body: Callable[[], AsyncGenerator[bytes, None]],
+        *,
+        patience: float,
+        replayable: bool,
+        method: str = "POST",
+        kind: str = "application/x-tar",
     ) -> Answer:
-        """POST a streamed body; `patience` (seconds) is how long the service may take over it after its end.
+        """Send a streamed body; `patience` (seconds) is how long the service may take over it after its end.
 
-        A body that is not replayable (a pipe) is sent once.
+        A body that is not replayable (a pipe) is sent once; `kind` is its content type.
         """
-        request = Request("POST", path, {"Content-Type": "application/x-tar"}, body, patience)
+        request = Request(method, path, {"Content-Type": kind}, body, patience)
         return await self._again(request, attempts=ATTEMPTS if replayable else 1)
 
     async def post_open(self, path: str, *, json: Any, headers: Mapping[str, str], patience: float) -> Answer:

@@ -17,7 +17,7 @@ from shipway.client.sync_moves import SyncMoves
 from shipway.client.sync_registries import SyncRegistries
 from shipway.client.sync_tokens import SyncTokens
 from shipway.client.sync_webhooks import SyncWebhooks
-from shipway.client.transfer import OnProgress
+from shipway.client.transfer import OnProgress, OnSpared
 from shipway.client.upload import Context, Dockerfile, LocalContext
 from shipway.models.event import Event
 from shipway.models.job import Job, JobState
@@ -55,9 +55,12 @@ class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries, SyncWebhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
     ) -> ContextReceipt:
         """See `AsyncClient.upload_context`."""
-        return self._portal.run(self._client.upload_context(context, dockerfile=dockerfile, on_progress=on_progress))
+        return self._portal.run(
+            self._client.upload_context(context, dockerfile=dockerfile, on_progress=on_progress, on_spared=on_spared)
+        )
 
     def build(
         self,
@@ -65,10 +68,13 @@ class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries, SyncWebhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
         **options: Unpack[BuildKeywords],
     ) -> Job:
         """See `AsyncClient.build`."""
-        return self._portal.run(self._client.build(context, dockerfile=dockerfile, on_progress=on_progress, **options))
+        return self._portal.run(
+            self._client.build(context, dockerfile=dockerfile, on_progress=on_progress, on_spared=on_spared, **options)
+        )
 
     def upload_for_build(
         self,
@@ -76,11 +82,14 @@ class Client(SyncMoves, SyncImages, SyncTokens, SyncRegistries, SyncWebhooks):
         *,
         dockerfile: Dockerfile | None = None,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
         **options: Unpack[BuildKeywords],
     ) -> BuildRequest:
         """See `AsyncClient.upload_for_build`."""
         return self._portal.run(
-            self._client.upload_for_build(context, dockerfile=dockerfile, on_progress=on_progress, **options)
+            self._client.upload_for_build(
+                context, dockerfile=dockerfile, on_progress=on_progress, on_spared=on_spared, **options
+            )
         )
 
     def submit(self, request: BuildRequest, *, idempotency_key: str | None = None) -> Job:

@@ -16,6 +16,8 @@ from shipway.exceptions import ClientError
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes moved so far and the bytes in all, if known."""
+OnSpared = Callable[[int], None]
+"""Called with the bytes of content that need not be sent, once that is known."""
 
 
 async def counted(ground: Ground, upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:

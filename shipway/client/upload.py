@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from shipway.client.statcache import StatCache, Tree
 from shipway.context.dockerignore import read_patterns
 from shipway.context.pack import tar_of_directory
 from shipway.context.walk import LocalFile, dockerignore_for, walk
@@ -31,11 +32,13 @@ class Upload:
         chunks: makes an iterator over the tar's bytes; it blocks, so it runs in a thread.
         total: bytes the tar will have as nearly as is known before, or None.
         replayable: whether `chunks` may be called again, for another try.
+        tree: the directory whose tar it is, if that may be sent in another way.
     """
 
     chunks: Callable[[], Iterable[bytes]]
     total: int | None
     replayable: bool
+    tree: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,10 @@ def _directory_upload(root: Path, dockerfile: str, outside: DockerfileSource | N
 
 
 def _packed(root: Path, patterns: Iterable[str], keep: Iterable[str] = ()) -> Upload:
-    files = list(walk(root, patterns, keep))
-    return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True)
+    patterns, keep = list(patterns), list(keep)
+    files = tuple(walk(root, patterns, keep))
+    tree = Tree(files, StatCache(root, [*patterns, "", *keep]))
+    return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True, tree=tree)
 
 
 def _prepare_stream(stream: BinaryIO, dockerfile: Dockerfile | None) -> LocalContext:

@@ -17,15 +17,21 @@ from shipway.client.ground import Answer
 from shipway.client.options import BuildKeywords, build_fields
 from shipway.client.paths import job_path
 from shipway.client.sse import ServerSentEvent
+from shipway.client.statcache import Tree
 from shipway.client.told import Told
-from shipway.client.transfer import OnProgress, counted
+from shipway.client.transfer import OnProgress, OnSpared, counted
 from shipway.client.upload import DOCKERFILE, Dockerfile, DockerfileSource, LocalContext, Upload, prepare_named
+from shipway.context.limits import KIB
 from shipway.context.url import is_local
-from shipway.exceptions import ClientError, ShipwayError
+from shipway.exceptions import ClientError, RequestError, ShipwayError
 
 if TYPE_CHECKING:
     from shipway.models.job import Job
 
+WHOLE = 128 * KIB
+"""Bytes of files up to which a directory is sent whole: one request takes less time than asking what is missing."""
+NO_ROUTE = frozenset({"route-unknown", "method-not-allowed"})
+"""What services answer that are older than packs."""
 INDEXING_PATIENCE = 600.0
 """Seconds the service may take over a context once it has arrived."""
 
@@ -36,8 +42,16 @@ class Wire:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def send(self, upload: Upload, on_progress: OnProgress | None = None) -> dict[str, Any]:
-        """Send a context; returns its receipt."""
+    async def send(
+        self, upload: Upload, on_progress: OnProgress | None = None, on_spared: OnSpared | None = None
+    ) -> dict[str, Any]:
+        """Send a context, or of a directory what the service has not got; returns its receipt."""
+        if upload.tree is not None and upload.tree.size > WHOLE:
+            try:
+                return await self._send_changes(upload.tree, on_progress, on_spared)
+            except RequestError as fault:
+                if fault.slug not in NO_ROUTE:
+                    raise
         answer = await self.connection.upload(
             "/v1/contexts",
             lambda: counted(self.connection.ground, upload, on_progress),
@@ -46,12 +60,23 @@ class Wire:
         )
         return self._told(answer)
 
+    async def _send_changes(
+        self, tree: Tree, on_progress: OnProgress | None, on_spared: OnSpared | None
+    ) -> dict[str, Any]:
+        # Loaded late: most commands send no directory, or a small one.
+        from shipway.client.incremental import Sending  # noqa: PLC0415
+        from shipway.client.snapshot import Snapshot  # noqa: PLC0415
+
+        snapshot = await self.connection.ground.call(lambda: Snapshot(tree))
+        return await Sending(self.connection, snapshot, on_progress, on_spared).run()
+
     async def upload_for_build(
         self,
         context: LocalContext | str,
         dockerfile: Dockerfile | None,
         options: BuildKeywords,
         on_progress: OnProgress | None = None,
+        on_spared: OnSpared | None = None,
     ) -> dict[str, Any]:
         """Send what a build needs; returns the request that `submit` takes. Nothing runs yet.
 
@@ -60,6 +85,7 @@ class Wire:
             dockerfile: for a URL: a path inside what is there, or a Dockerfile from here.
             options: see `BuildKeywords`.
             on_progress: told how far the upload of the context is.
+            on_spared: told how many bytes of the context the service has already.
         """
         options = {**options, "build_contexts": await self._named(options.get("build_contexts", {}))}
         if isinstance(context, str):
@@ -68,7 +94,7 @@ class Wire:
                 return build_fields(None, dockerfile.name, apart, options, remote=context)
             return build_fields(None, str(dockerfile or DOCKERFILE), None, options, remote=context)
         apart = (await self.send(context.outside.upload()))["digest"] if context.outside else None
-        receipt = await self.send(context.upload, on_progress)
+        receipt = await self.send(context.upload, on_progress, on_spared)
         return build_fields(receipt["digest"], context.dockerfile, apart, options)
 
     async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,9 @@ see `TarIndexer`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
+from shipway.context.contents import EMPTY, ContentHash
 from shipway.context.limits import Limits
 from shipway.context.paths import clean_path, decode_name, shown
 from shipway.context.tarheader import (
@@ -33,7 +33,6 @@ _GNU_NAME, _GNU_LINK, _GNU_SPARSE = b"L", b"K", b"S"
 _FILES = frozenset({_FILE, _FILE_V7, _CONTIGUOUS})
 _METADATA = frozenset({_PAX, _PAX_SOLARIS, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK})
 _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a FIFO"}
-_EMPTY_DIGEST = f"sha256:{hashlib.sha256().hexdigest()}"
 
 
 class TarIndexer:
@@ -217,12 +216,12 @@ class TarIndexer:
             raise ContextError(f"the file {shown(header.name)} has no name", slug="context-bad-header")
         offset, size = self._position, header.size
         if not size:
-            self._tree.put(Entry(path, EntryType.FILE, header.mode, 0, header.mtime_ns, "", _EMPTY_DIGEST))
+            self._tree.put(Entry(path, EntryType.FILE, header.mode, 0, header.mtime_ns, "", EMPTY))
             return
-        content = hashlib.sha256()
+        content = ContentHash()
 
         def complete() -> None:
-            digest = f"sha256:{content.hexdigest()}"
+            digest = content.digest()
             self._tree.put(
                 Entry(path, EntryType.FILE, header.mode, size, header.mtime_ns, "", digest, self._blob, offset)
             )

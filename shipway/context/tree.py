@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from shipway.context.limits import Limits
 from shipway.context.paths import shown
 from shipway.exceptions import ContextError, TooLarge
@@ -40,9 +42,13 @@ class EntryTree:
             self._remove_below(entry.path)
         self._set(entry)
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield what is there now."""
+        return iter(self._entries.values())
+
     def manifest(self) -> Manifest:
         """Return what is left at the end."""
-        return Manifest(self._entries.values())
+        return Manifest(self)
 
     def _ensure_parents(self, path: str) -> None:
         missing: list[str] = []

@@ -2,7 +2,8 @@
 
 A context is never unpacked on a server. Its manifest lists every entry (path, type, mode, size, link,
 content digest) and says where the content lies: `(blob, offset, size)`. Blobs are plain bytes in the object
-store; a whole uploaded tar is one blob with its members indexed.
+store; a whole uploaded tar is one blob with its members indexed, and what a client sends of a directory are packs
+of small files and parts of large ones (`shipway.context.packs`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MANIFEST_VERSION = 1
+PARTED_VERSION = 2
+"""Of a manifest in which a file lies in parts: what knows version 1 only must not take such a file for an empty one."""
 
 
 class EntryType(StrEnum):
@@ -34,9 +37,10 @@ class Entry(NamedTuple):
         size: bytes of content; 0 for anything but a file.
         mtime_ns: modification time, nanoseconds since the epoch.
         link: target of a symbolic link, as written; else empty.
-        digest: `sha256:…` of a file's content; else empty.
-        blob: name of the blob that holds the content; empty when there is no content.
+        digest: `sha256:…` that names a file's content (`shipway.context.contents`); else empty.
+        blob: name of the blob that holds the content; empty when there is no content, or when it is in parts.
         offset: where in the blob the content starts, in bytes.
+        parts: names of the blobs that hold one part each, all of it, if the content is in parts.
     """
 
     path: str
@@ -48,11 +52,25 @@ class Entry(NamedTuple):
     digest: str = ""
     blob: str = ""
     offset: int = 0
+    parts: tuple[str, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Names of the blobs in which the content lies."""
+        return self.parts or ((self.blob,) if self.blob else ())
 
     @property
     def sort_key(self) -> list[str]:
         """Orders entries depth first with names sorted within each directory, as DiffCopy sends them."""
         return self.path.split("/")
+
+
+class Summary(NamedTuple):
+    """What there is to know of a context without its entries: how many, their bytes, and the blobs they lie in."""
+
+    entries: int
+    size: int
+    blobs: tuple[str, ...]
 
 
 class Manifest:
@@ -98,10 +116,17 @@ class Manifest:
             self._digest = f"sha256:{total.hexdigest()}"
         return self._digest
 
+    @property
+    def summary(self) -> Summary:
+        """How many entries it has, their bytes, their blobs."""
+        return Summary(len(self), self.size, tuple(dict.fromkeys(blob for entry in self for blob in entry.blobs)))
+
     def to_bytes(self) -> bytes:
-        """Serialise as JSON lines: a header with the format's version, then one array per entry."""
-        lines = [json.dumps({"version": MANIFEST_VERSION, "entries": len(self)})]
-        lines += [json.dumps(list(entry)) for entry in self]
+        """Serialise as JSON lines: a header with the format's version and the summary, then one array per entry."""
+        entries, size, blobs = self.summary
+        version = PARTED_VERSION if any(entry.parts for entry in self) else MANIFEST_VERSION
+        lines = [json.dumps({"version": version, "entries": entries, "size": size, "blobs": blobs})]
+        lines += [json.dumps(entry if entry.parts else entry[:-1]) for entry in self]
         return "\n".join(lines).encode()
 
     @classmethod
@@ -111,12 +136,42 @@ class Manifest:
         Raises:
             ValueError: the bytes are not a manifest of a version this code knows.
         """
-        header, *lines = raw.decode().split("\n")
-        if json.loads(header).get("version") != MANIFEST_VERSION:
-            raise ValueError(f"not a manifest of version {MANIFEST_VERSION}")
-        return cls(_entry(json.loads(line)) for line in lines)
+        header, _, lines = raw.decode().partition("\n")
+        _check_version(json.loads(header))
+        # One document instead of one for each line: a third of the time.
+        return cls(_entry(fields) for fields in json.loads(f"[{lines.replace(chr(10), ',')}]"))
 
 
-def _entry(fields: list[object]) -> Entry:
+def read_summary(raw: bytes) -> Summary | None:
+    """Read the summary out of the first bytes of a manifest.
+
+    None if they are too few of them, or of a manifest of before there were summaries.
+
+    Raises:
+        ValueError: the bytes are not a manifest of a version this code knows.
+    """
+    line, newline, _ = raw.partition(b"\n")
+    if not newline:
+        return None
+    header = json.loads(line)
+    _check_version(header)
+    if "blobs" not in header:
+        return None
+    return Summary(header["entries"], header["size"], tuple(header["blobs"]))
+
+
+def _check_version(header: Any) -> None:
+    if header.get("version") not in (MANIFEST_VERSION, PARTED_VERSION):
+        raise ValueError(f"not a manifest of version {MANIFEST_VERSION} or {PARTED_VERSION}")
+
+
+def _entry(fields: list[Any]) -> Entry:
     path, kind, *rest = fields
-    return Entry(path, EntryType(str(kind)), *rest)  # type: ignore[arg-type]
+    if len(rest) > _UNPARTED:
+        rest[_UNPARTED] = tuple(rest[_UNPARTED])
+    return Entry(path, _TYPES[kind], *rest)
+
+
+_TYPES = {str(kind): kind for kind in EntryType}
+_UNPARTED = len(Entry._fields) - 3
+"""Fields behind path and type of an entry without parts."""

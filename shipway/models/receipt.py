@@ -1,8 +1,12 @@
-"""What the service answers to an uploaded context."""
+"""What client and service say to each other about uploads."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+PackName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ContextReceipt(BaseModel):
@@ -22,3 +26,21 @@ class ArtifactReceipt(BaseModel):
 
     artifact: str
     bytes: int
+
+
+class Wanted(BaseModel):
+    """A context that a client is about to send, and the packs it would send for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    context: str = Field(description="sha256:… of the context", pattern=r"^sha256:[0-9a-f]{64}$")
+    packs: tuple[PackName, ...] = Field(description="names of packs")
+
+
+class Missing(BaseModel):
+    """What is left to send."""
+
+    model_config = ConfigDict(frozen=True)
+
+    context: ContextReceipt | None = Field(None, description="the context, if it is there already")
+    packs: list[str] = Field(description="names of packs that are not there")

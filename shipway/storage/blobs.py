@@ -3,7 +3,9 @@
 ::
 
     projects/{project}/contexts/{hex digest}    a manifest, written last: it is there or it isn't
-    projects/{project}/blobs/{name}             plain bytes that manifests point into
+    projects/{project}/blobs/{name}             plain bytes that manifests point into, packs by their own names
+
+What of it is there, and until when, stands in the ledger (`shipway.storage.ledger`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
-from typing import Protocol, cast
+from typing import Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -21,11 +23,10 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from shipway.exceptions import TooLarge, Unavailable
-from shipway.models.context import Manifest
-from shipway.storage import keys
+from shipway.models.context import Manifest, Summary, read_summary
+from shipway.storage.ledger import Ledger
 
 WRITE_BUFFER = 8 * 2**20
 WRITES_AT_ONCE = 3
@@ -33,8 +34,12 @@ WRITES_AT_ONCE = 3
 READ_CHUNK = 4 * 2**20
 COUNTED = 64 * 2**20
 """Bytes after which a blob that is being written is counted anew."""
-UNFINISHED = 86_400.0
-"""Seconds until a blob that nobody finished is forgotten."""
+SUMMARY = 64 * 2**10
+"""First bytes of a manifest, in which its summary mostly is: the names of 900 blobs."""
+OUTLIVES = 3600.0
+"""Seconds that blobs live longer than the manifests that point into them: a build may have begun just before."""
+EXPIRED_AT_ONCE = 1000
+REMOVED_AT_ONCE = 16
 
 
 class Writer(Protocol):
@@ -48,8 +53,7 @@ class BlobStore:
 
     def __init__(self, url: str, redis: Redis, max_stored: int) -> None:
         self._url = url
-        self._redis = redis
-        self._max_stored = max_stored
+        self._ledger = Ledger(redis, max_stored)
         self._opened: ObjectStore | None = None
 
     @property
@@ -90,42 +94,47 @@ class BlobStore:
             Unavailable: the store refuses the bytes (full, or out of reach).
         """
         path = _blob(project, blob)
-        await self._redis.zadd(keys.EXPIRING, {path: await self._now() + UNFINISHED}, nx=True)
+        await self._ledger.hold(path)
         try:
             async with self.writing(project, blob) as writer:
-                counted = _Counted(writer, lambda size: self._count(project, path, size))
+                counted = _Counted(writer, lambda size: self._ledger.count(path, size))
                 await counted.count()
                 yield counted
                 await counted.count()
         except BaseException:
-            await asyncio.shield(self._forget(project, path))
+            await asyncio.shield(self._ledger.forget(path))
             raise
 
-    async def _count(self, project: str, path: str, size: int) -> None:
-        key = keys.stored(project)
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(key, path, str(size))
-        pipe.hvals(key)
-        stored = sum(map(int, (await pipe.execute())[1]))
-        if stored > self._max_stored:
-            raise TooLarge(
-                f"the project would store more than {self._max_stored} bytes; "
-                "what is there goes by itself when its time is over",
-                slug="storage-full",
-            )
+    async def put(self, project: str, blob: str, content: bytes) -> None:
+        """Write a blob whose name tells its content; nothing is done if it is there already.
 
-    async def _forget(self, project: str, path: str) -> None:
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hdel(keys.stored(project), path)
-        pipe.zrem(keys.EXPIRING, path)
-        with suppress(RedisError):  # the reaper comes by all the same
-            await pipe.execute()
+        Raises:
+            TooLarge: the project stores as much as it may (`storage-full`).
+            Unavailable: the store refuses the bytes (full, or out of reach).
+        """
+        path = _blob(project, blob)
+        if not await self._ledger.hold(path, len(content)):
+            await self._write(path, content)
+
+    async def _write(self, path: str, content: bytes) -> None:
+        with _reaching_store():
+            await obstore.put_async(self._store, path, content)
+        try:
+            await self._ledger.count(path, len(content))
+        except TooLarge:
+            await asyncio.shield(self._remove(path))
+            raise
 
     async def discard(self, project: str, blob: str) -> None:
         """Remove a blob; one that isn't there is no error."""
+        await self._remove(_blob(project, blob))
+
+    async def _remove(self, path: str) -> None:
+        await self._ledger.lose(path)
         with suppress(FileNotFoundError), _reading_store():
-            await obstore.delete_async(self._store, _blob(project, blob))
-        await self._forget(project, _blob(project, blob))
+            await obstore.delete_async(self._store, path)
+        self._clear_away(path)
+        await self._ledger.forget(path)
 
     async def read(self, project: str, blob: str) -> AsyncIterator[bytes]:
         """Read a whole blob in chunks of a few MiB.
@@ -151,25 +160,39 @@ class BlobStore:
 
     async def keep(self, project: str, blob: str, seconds: float) -> None:
         """Let a blob live for some seconds from now; the reaper removes it after that, unless it is kept again."""
-        await self._redis.zadd(keys.EXPIRING, {_blob(project, blob): await self._now() + seconds})
+        await self._ledger.date(_blob(project, blob), seconds)
 
-    async def keep_context(self, project: str, digest: str, blobs: Iterable[str], seconds: float) -> None:
-        """Let a context and the blobs it points into live for some seconds from now."""
-        until = await self._now() + seconds
-        paths = [_manifest(project, digest), *(_blob(project, blob) for blob in blobs)]
-        await self._redis.zadd(keys.EXPIRING, dict.fromkeys(paths, until))
+    async def keep_blobs(self, project: str, blobs: Iterable[str], seconds: float) -> list[str]:
+        """Let those of some blobs that are there live for some seconds from now; returns the others."""
+        names = {_blob(project, blob): blob for blob in blobs}
+        return [names[path] for path in await self._ledger.keep(list(names), seconds)]
 
-    async def expire(self, limit: int = 100) -> int:
+    async def save_context(self, project: str, manifest: Manifest, seconds: float) -> list[str]:
+        """Store a manifest for some seconds, unless some of its blobs are not there; returns those."""
+        missing = await self.keep_blobs(project, manifest.summary.blobs, seconds + OUTLIVES)
+        if not missing:
+            path = _manifest(project, manifest.digest)
+            raw = await asyncio.to_thread(manifest.to_bytes)
+            await self._ledger.hold(path, len(raw))
+            await self._write(path, raw)  # even if there is one: its blobs may be gone
+            await self._ledger.keep([path], seconds)
+        return missing
+
+    async def keep_context(self, project: str, digest: str, seconds: float) -> Summary | None:
+        """Let a context and its blobs live for some seconds from now; None if there is none, or a blob is gone."""
+        if await self._ledger.keep([_manifest(project, digest)], seconds):
+            return None
+        summary = await self._summary(project, digest)
+        gone = summary is None or await self.keep_blobs(project, summary.blobs, seconds + OUTLIVES)
+        return None if gone else summary
+
+    async def expire(self, limit: int = EXPIRED_AT_ONCE) -> int:
         """Remove what nobody kept; returns how many objects went. A manifest goes before the blobs it points into."""
-        due = cast(
-            "list[str]",
-            await self._redis.zrangebyscore(keys.EXPIRING, "-inf", await self._now(), start=0, num=limit),
-        )
-        for path in sorted(due, key=lambda p: "/blobs/" in p):
-            with suppress(FileNotFoundError), _reading_store():
-                await obstore.delete_async(self._store, path)
-            self._clear_away(path)
-            await self._forget(path.split("/")[1], path)
+        due = await self._ledger.doom(limit)
+        blobs = [path for path in due if "/blobs/" in path]
+        for paths in ([path for path in due if "/blobs/" not in path], blobs):
+            for start in range(0, len(paths), REMOVED_AT_ONCE):
+                await asyncio.gather(*map(self._remove, paths[start : start + REMOVED_AT_ONCE]))
         return len(due)
 
     def _clear_away(self, path: str) -> None:
@@ -187,15 +210,21 @@ class BlobStore:
             return int((await obstore.head_async(self._store, _blob(project, blob)))["size"])
         return None
 
-    async def _now(self) -> float:
-        seconds, micros = await self._redis.time()
-        return float(seconds) + float(micros) / 1e6
+    async def forget_context(self, project: str, digest: str, blobs: Iterable[str]) -> None:
+        """Remove a manifest, and forget blobs that the store has lost: whoever needs them will send them again."""
+        await self._remove(_manifest(project, digest))
+        for blob in blobs:
+            await self._ledger.forget(_blob(project, blob))
 
-    async def save_manifest(self, project: str, manifest: Manifest) -> None:
-        """Store a manifest under its digest."""
-        raw = await asyncio.to_thread(manifest.to_bytes)
-        with _reaching_store():
-            await obstore.put_async(self._store, _manifest(project, manifest.digest), raw)
+    async def _summary(self, project: str, digest: str) -> Summary | None:
+        with suppress(FileNotFoundError), _reading_store():
+            path = _manifest(project, digest)
+            start = bytes(await obstore.get_range_async(self._store, path, start=0, length=SUMMARY))
+            if (summary := read_summary(start)) is not None:
+                return summary
+            manifest = await self.manifest(project, digest)
+            return manifest.summary if manifest else None
+        return None
 
     async def has_manifest(self, project: str, digest: str) -> bool:
         """Whether a context of this digest is there."""

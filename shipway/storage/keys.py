@@ -16,7 +16,7 @@
 | `shipway:turns` | hash | at which turn each project was served last; field `` counts the turns | persistent |
 | `shipway:project:{project}:queued` | sorted set | ids of a project's queued jobs by priority, then age | persistent |
 | `shipway:project:{project}:running` | set | ids of its running jobs | persistent |
-| `shipway:project:{project}:stored` | hash | bytes of each context and archive that a project stores | persistent |
+| `shipway:project:{project}:stored` | hash | bytes by path in the store, `` the sum; `-` goes now | persistent |
 | `shipway:project:{project}:pace` | string | when a project's requests are used up (ms) | seconds |
 | `shipway:running` | sorted set | ids of running jobs by when their lease ends (ms) | persistent |
 | `shipway:workers` | set | names of workers seen | persistent |

@@ -75,7 +75,7 @@ def redis_away() -> Unavailable:
     )
 
 
-IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel", "pace"})
+IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel", "pace", "doom", "forget"})
 """Scripts that run in a full Redis as well: what runs must be able to go on, to end and to be asked about. They add
 next to nothing."""
 ALLOW_OOM = "#!lua flags=allow-oom\n"

@@ -118,3 +118,18 @@ local function finish(job, events, credentials, now, id, state, err, retention)
   keep(job, events, retention)
   tell(job, id, state, now, retention)
 end
+
+-- Count what an object in the store takes, '-' while it is being removed, '' when it is gone; returns their sum.
+-- The sum is kept in the field ''.
+local function account(stored, path, size)
+  local sum = tonumber(redis.call('HGET', stored, '') or '')
+  if not sum then
+    sum = 0
+    for _, value in ipairs(redis.call('HVALS', stored)) do sum = sum + (tonumber(value) or 0) end
+  end
+  sum = sum - (tonumber(redis.call('HGET', stored, path) or '') or 0) + (tonumber(size) or 0)
+  if size == '' then redis.call('HDEL', stored, path) else redis.call('HSET', stored, path, size) end
+  redis.call('HSET', stored, '', string.format('%.0f', sum))
+  if redis.call('HLEN', stored) == 1 then redis.call('DEL', stored) end
+  return sum
+end

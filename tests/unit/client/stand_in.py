@@ -88,6 +88,7 @@ class StandIn:
         return Starlette(
             routes=[
                 Route("/v1/contexts", self._upload, methods=["POST"]),
+                Route("/v1/packs/missing", self._no_packs, methods=["POST"]),
                 Route("/v1/builds", self._build, methods=["POST"]),
                 Route("/v1/jobs", self._list),
                 Route("/v1/jobs/{id}", self._show),
@@ -113,6 +114,10 @@ class StandIn:
             return refusal
         self.contexts.append(body)
         return JSONResponse({"digest": DIGEST, "entries": 1, "bytes": len(body)}, status_code=201)
+
+    async def _no_packs(self, request: Request) -> Response:
+        """As services answered before there were packs."""
+        return self._refusal(request) or problem(404, "route-unknown", "Not Found")
 
     async def _build(self, request: Request) -> Response:
         self.builds.append((request.headers["idempotency-key"], await request.json()))

@@ -1,0 +1,154 @@
+"""Hashes the files of a directory on threads: hashlib lets the others run meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from shipway.client.statcache import Remembered, Signature
+from shipway.context.contents import PART, parts_of
+from shipway.context.limits import KIB
+from shipway.context.paths import shown
+from shipway.context.walk import LocalFile
+from shipway.exceptions import ContextError
+
+MAX_THREADS = 8
+_READ = 256 * KIB
+_BATCH = 32
+"""Pieces that a thread takes at a time: most are small, and taking one costs as much as hashing it."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Piece(NamedTuple):
+    """A part of a file that is to be hashed."""
+
+    file: LocalFile
+    offset: int
+    size: int
+
+
+class Hashed(NamedTuple):
+    """A file as it was read, and whether that can be remembered: nothing changed it at the same time."""
+
+    file: Remembered
+    settled: bool
+
+
+def hash_files(files: Iterable[LocalFile]) -> dict[str, Hashed]:
+    """Hash the content of files; by path.
+
+    Raises:
+        ContextError: a file can't be read (`context-unreadable`), or changes meanwhile (`context-file-changed`).
+    """
+    pieces = [Piece(file, *part) for file in files for part in parts_of(file.size)]
+    batches = [pieces[start : start + _BATCH] for start in range(0, len(pieces), _BATCH)]
+    if any(piece.size == PART for piece in pieces):
+        batches = [[piece] for piece in pieces]
+    found: dict[str, list[tuple[int, Hashed]]] = {}
+    for batch, results in on_threads(batches, lambda batch: [_hash(piece) for piece in batch]):
+        for piece, result in zip(batch, results, strict=True):
+            found.setdefault(piece.file.path, []).append((piece.offset, result))
+    return {path: _joined(path, [part for _, part in sorted(parts)]) for path, parts in found.items()}
+
+
+def _joined(path: str, parts: Sequence[Hashed]) -> Hashed:
+    if len(parts) == 1:
+        return parts[0]
+    signature = parts[0].file.signature
+    if any(part.file.signature != signature for part in parts):
+        raise changed(path)
+    digests = tuple(digest for part in parts for digest in part.file.parts)
+    return Hashed(Remembered(signature, digests), all(part.settled for part in parts))
+
+
+def _hash(piece: Piece) -> Hashed:
+    began = time.time_ns()
+    total = hashlib.sha256()
+    with opened(piece.file) as descriptor:
+        signature = Signature.of(os.fstat(descriptor))
+        if signature.size != piece.file.size:
+            raise changed(piece.file.path)
+        for chunk in read_piece(descriptor, piece):
+            total.update(chunk)
+        settled = signature.settled(began) and signature == Signature.of(os.fstat(descriptor))
+    return Hashed(Remembered(signature, (total.hexdigest(),)), settled)
+
+
+@contextmanager
+def opened(file: LocalFile) -> Iterator[int]:
+    """Open a file for reading.
+
+    Raises:
+        ContextError: it can't be read (`context-unreadable`), or is none any more (`context-file-changed`).
+    """
+    try:
+        # Should the name be a link or a FIFO by now, it is neither followed nor waited for.
+        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise changed(file.path)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise changed(file.path) from None
+    except OSError as fault:
+        raise ContextError(f"{shown(file.path)} can't be read: {fault.strerror}", slug="context-unreadable") from None
+
+
+def read_piece(descriptor: int, piece: Piece) -> Iterator[bytes]:
+    """Yield exactly the bytes of a piece.
+
+    Raises:
+        ContextError: the file is shorter by now (`context-file-changed`).
+    """
+    done = 0
+    while done < piece.size:
+        chunk = os.pread(descriptor, min(_READ, piece.size - done), piece.offset + done)
+        if not chunk:
+            raise changed(piece.file.path)
+        done += len(chunk)
+        yield chunk
+
+
+def changed(path: str) -> ContextError:
+    """What is told when a file is not what it was a moment ago."""
+    return ContextError(
+        f"{shown(path)} changed while it was being sent; try again, or add it to .dockerignore",
+        slug="context-file-changed",
+    )
+
+
+def on_threads(items: Sequence[T], work: Callable[[T], R]) -> list[tuple[T, R]]:
+    """Do work on all items, on as many threads as there are processors; the first failure is raised.
+
+    Daemon threads, as in `shipway.client.threads`: they don't keep a process from ending.
+    """
+    places = iter(range(len(items)))
+    results: list[tuple[T, R]] = []
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            while not faults and (place := next(places, None)) is not None:
+                results.append((items[place], work(items[place])))
+        except Exception as fault:  # noqa: BLE001  (it is raised again below)
+            faults.append(fault)
+
+    count = min(len(items), MAX_THREADS, os.cpu_count() or 1)
+    threads = [threading.Thread(target=run, name="shipway-hash", daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    return results

@@ -1,0 +1,150 @@
+"""Sends a directory to a service that has most of it: asks what is missing, sends that, says what is where.
+
+What has arrived when a connection breaks is not sent again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
+from shipway.client.hashing import changed
+from shipway.client.snapshot import Snapshot
+from shipway.exceptions import ShipwayError
+
+STREAMS = 4
+"""Connections over which packs are sent at the same time."""
+PATIENCE = 600.0
+"""Seconds the service may take over what it was sent."""
+
+
+class Sending:
+    """One snapshot on its way.
+
+    Args:
+        connection: to the service.
+        snapshot: what is to be there.
+        on_progress: told the bytes sent so far and those to be sent in all, as nearly as is known.
+        on_spared: told the bytes of content that need not be sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        snapshot: Snapshot,
+        on_progress: Callable[[int, int | None], None] | None,
+        on_spared: Callable[[int], None] | None,
+    ) -> None:
+        self._connection = connection
+        self._snapshot = snapshot
+        self._on_progress = on_progress
+        self._on_spared = on_spared
+        self._sent = 0
+        self._total = 0
+        self._counting = threading.Lock()  # streams may run on threads of their own
+
+    async def run(self) -> dict[str, Any]:
+        """Send what is missing; returns the context's receipt.
+
+        Raises:
+            ContextError: a file is not what it was when it was looked at.
+            ShipwayError: the service refuses, or stays away.
+        """
+        backoff, left, lacking = Backoff(self._connection.ground), ATTEMPTS, len(self._snapshot.packs) + 1
+        while True:
+            receipt, missing = await self._ask()
+            if receipt is not None:
+                self._spare(())
+                return receipt
+            if len(missing) < lacking:  # as long as it gets on, it may go on
+                left, lacking = ATTEMPTS, len(missing)
+                backoff.reset()
+            left -= 1
+            try:
+                return await self._send(missing)
+            except ShipwayError as fault:
+                if not left or not _may_go_on(fault):
+                    raise
+            await backoff.pause()
+
+    async def _ask(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The receipt of a context that is there already, or the packs that are missing."""
+        wanted = {"context": self._snapshot.digest, "packs": list(self._snapshot.packs)}
+        told = (await self._connection.post("/v1/packs/missing", json=wanted)).json()
+        return told["context"], [name for name in told["packs"] if name in self._snapshot.packs]
+
+    async def _send(self, names: list[str]) -> dict[str, Any]:
+        self._spare(names)
+        listing = await self._connection.ground.call(self._snapshot.listing)
+        self._total = self._sent + len(listing) + sum(self._snapshot.packs[name].size for name in names)
+        await self._send_packs(names)
+        answer = await self._connection.upload(
+            f"/v1/contexts/{self._snapshot.digest}",
+            lambda: self._counted(lambda: (listing,)),
+            method="PUT",
+            kind="application/jsonl",
+            patience=PATIENCE,
+            replayable=True,
+        )
+        receipt: dict[str, Any] = answer.json()
+        return receipt
+
+    async def _send_packs(self, names: list[str]) -> None:
+        waiting = iter(names)
+        faults: list[ShipwayError] = []
+
+        async def stream() -> None:
+            try:
+                await self._stream(waiting)
+            except ShipwayError as fault:  # the others go on: what they have sent is there
+                faults.append(fault)
+                if not _may_go_on(fault):
+                    names.clear()  # nobody finds anything more to send
+
+        await self._connection.ground.together([stream() for _ in range(min(STREAMS, len(names)))])
+        if faults:
+            raise self._worst(faults)
+
+    async def _stream(self, names: Iterator[str]) -> None:
+        """Send packs for as long as there are any; each is drawn by one stream."""
+        await self._connection.upload(
+            "/v1/packs",
+            lambda: self._counted(lambda: self._snapshot.wire(names, self._compressed)),
+            kind="application/octet-stream",
+            patience=PATIENCE,
+            replayable=False,
+        )
+
+    async def _counted(self, make: Callable[[], Iterable[bytes]]) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._connection.ground.iterate(make)) as pieces:
+            async for piece in pieces:
+                yield piece
+                with self._counting:
+                    self._sent += len(piece)
+                    if self._on_progress is not None:
+                        self._on_progress(self._sent, max(self._sent, self._total))
+
+    def _compressed(self, spared: int) -> None:
+        with self._counting:
+            self._total -= spared
+
+    def _spare(self, names: Iterable[str]) -> None:
+        if self._on_spared is not None:
+            self._on_spared(self._snapshot.size - sum(self._snapshot.packs[name].size for name in names))
+
+    def _worst(self, faults: Iterable[Exception]) -> Exception:
+        """Of several failures one that trying again would not mend, if there is one."""
+        worst = min(faults, key=_may_go_on)
+        if isinstance(worst, ShipwayError) and worst.slug == "pack-mismatch":
+            # It was read just now, and is not what it was when it was looked at, or what was remembered is wrong.
+            self._snapshot.forget()
+            return changed("a file")
+        return worst
+
+
+def _may_go_on(fault: Exception) -> bool:
+    """Whether asking anew what is missing, and sending that, may succeed."""
+    return isinstance(fault, ShipwayError) and (may_pass(fault) or fault.slug == "context-packs-missing")

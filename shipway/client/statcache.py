@@ -1,0 +1,145 @@
+"""Remembers the digests of a directory's files from one upload to the next, so that only changed ones are read.
+
+A file counts as unchanged while its size, times, inode and mode are what they were. As with git's index, that proves
+nothing for a file that was changed just before it was read: another change could have left all of them as they are. So
+a digest is remembered only if the file's times are well before the moment at which it was read.
+
+The cache is one file per directory (and its ignore patterns) below the user's cache directory. It is replaced as a
+whole: of two clients at once, one wins. One that is damaged, or somebody else's, is no cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from shipway.context.walk import LocalFile
+
+RACY = 2_000_000_000
+"""Nanoseconds before the reading of a file in which a change of it makes its digest not worth remembering. FAT keeps
+times by two seconds; clocks of file servers are off by less, one hopes."""
+UNUSED = 30 * 86_400
+"""Seconds after which the cache of a directory that nobody sends any more is removed."""
+_VERSION = 1
+
+
+class Signature(NamedTuple):
+    """What tells a changed file from an unchanged one without reading it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    mode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Signature:
+        """Take it from a file's status."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+
+    def settled(self, read_at_ns: int) -> bool:
+        """Whether a file that was read then can't have changed since without having another signature."""
+        return max(self.mtime_ns, self.ctime_ns) < read_at_ns - RACY
+
+
+class Remembered(NamedTuple):
+    """A file as it was when it was read: its signature, and the SHA-256 (hexadecimal) of each part of its content."""
+
+    signature: Signature
+    parts: tuple[str, ...]
+
+
+Files = Mapping[str, Remembered]
+"""By path, relative to the directory."""
+
+
+class StatCache:
+    """What is remembered of one directory.
+
+    Args:
+        root: the directory.
+        patterns: what is left out of it: other ones are another cache.
+    """
+
+    def __init__(self, root: Path, patterns: Iterable[str]) -> None:
+        self._of = json.dumps([os.path.realpath(root), list(patterns)])
+        self._path: Path | None = None
+
+    def load(self) -> Files:
+        """Return what is remembered; nothing if there is nothing that can be trusted."""
+        try:
+            path = self._file()
+            if path.stat().st_uid != os.geteuid():
+                return {}
+            checksum, _, body = path.read_bytes().partition(b"\n")
+            if checksum.decode() != hashlib.sha256(body).hexdigest():
+                return {}
+            content = json.loads(body)
+            if (content["version"], content["of"]) != (_VERSION, self._of):
+                return {}
+            return {
+                name: Remembered(Signature(*signature), tuple(parts))
+                for name, (signature, parts) in content["files"].items()
+            }
+        except (OSError, AttributeError, ValueError, KeyError, TypeError):
+            return {}
+
+    def save(self, files: Files) -> None:
+        """Remember these files and no others; a cache that can't be written is no error."""
+        body = json.dumps({"version": _VERSION, "of": self._of, "files": files}).encode()
+        import tempfile  # noqa: PLC0415  (slow to load, and not needed where nothing has changed)
+
+        with suppress(OSError):
+            path = self._file()
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+                Path(partial).replace(path)
+            except BaseException:
+                Path(partial).unlink(missing_ok=True)
+                raise
+            _tidy(path.parent)
+
+    def forget(self) -> None:
+        """Remember nothing: what was remembered turned out to be wrong."""
+        with suppress(OSError):
+            self._file().unlink(missing_ok=True)
+
+    def _file(self) -> Path:
+        if self._path is None:
+            # Imported late: most commands send no directory.
+            from platformdirs import user_cache_path  # noqa: PLC0415
+
+            name = hashlib.sha256(self._of.encode(errors="surrogateescape")).hexdigest()[:40]
+            self._path = user_cache_path("shipway") / "contexts" / name
+        return self._path
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The files of a directory that belong to a context, and what is remembered of them."""
+
+    files: tuple[LocalFile, ...]
+    cache: StatCache
+
+    @property
+    def size(self) -> int:
+        """Bytes of content of all files."""
+        return sum(file.size for file in self.files)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the caches of directories that nobody sends any more, and what was never finished."""
+    oldest = time.time() - UNUSED
+    for path in folder.iterdir():
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
