@@ -66,7 +66,9 @@ class Parts:
                     lineages=LineageStore(redis, settings.retention),
                     trends=TrendLog(redis),
                     blobs=blobs,
-                    content=Content(blobs, settings.worker_cache, egress, settings.context_limits),
+                    content=Content(
+                        blobs, settings.worker_cache, settings.worker_cache_bytes, egress, settings.context_limits
+                    ),
                     egress=egress,
                     inventory=Inventory(redis, settings.worker_name, engine),
                     logins=LoginStore(redis, sealer),

@@ -24,6 +24,7 @@ class WorkerSettings(Settings):
     worker_host: str = Field("127.0.0.1", description="address that metrics and health are served on")
     worker_port: int = Field(8471, description="port of metrics and health")
     worker_cache: Path = Field(Path("/var/cache/shipway"), description="where fetched blobs are kept")
+    worker_cache_bytes: int = Field(20 * 2**30, ge=0, description="bytes of blobs kept there; the least used go first")
     worker_grace: float = Field(30, description="seconds that running jobs get to finish after SIGTERM")
     worker_docker_config: Path | None = Field(
         None,

@@ -65,10 +65,16 @@ class BlobStore:
             self._opened = from_url(self._url)
         return self._opened
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is a folder of this machine."""
+        return urlsplit(self._url).scheme == "file"
+
     def local_path(self, project: str, blob: str) -> str | None:
         """Where a blob lies on this machine's disk, or None when the store is elsewhere."""
-        split = urlsplit(self._url)
-        return os.path.join(url2pathname(split.path), _blob(project, blob)) if split.scheme == "file" else None  # noqa: PTH118
+        if not self.is_local:
+            return None
+        return os.path.join(url2pathname(urlsplit(self._url).path), _blob(project, blob))  # noqa: PTH118
 
     @asynccontextmanager
     async def writing(self, project: str, blob: str) -> AsyncIterator[Writer]:
