@@ -21,11 +21,12 @@ from shipway.context.limits import KIB, MIB
 
 SMALL = 512 * KIB
 """Bytes from which on a file, or each part of it, is a pack of its own."""
-MAX_PACK = MIB
-"""Bytes that a pack of small files has at most."""
+MAX_PACK = 3 * MIB // 2
+"""Bytes that a pack of small files has at most. Few come to it: a border there has no reason of its own, and when it
+moves, it moves the next one along."""
 MAX_MEMBERS = 4096
-_MIN_PACK = 256 * KIB
-_MEAN = 640 * KIB
+_MIN_PACK = 128 * KIB
+_MEAN = 448 * KIB
 """Bytes after which a pack ends, on average, once it has the least."""
 _MEMBER = struct.Struct(">I32s")
 _HEADER = struct.Struct(">BBHI")

@@ -102,6 +102,7 @@ OWNED_BY_NOBODY = {
     *(
         "POST /v1/contexts",
         "POST /v1/artifacts",
+        *("POST /v1/packs", "PUT /v1/contexts/{digest}", "POST /v1/packs/missing"),  # see test_incremental
         "PUT /v1/registries/{registry}",
     ),  # what is sent belongs to whoever sends it
     "POST /v1/pulls",  # asks a registry, by the logins that came with it

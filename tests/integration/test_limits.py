@@ -15,7 +15,7 @@ import pytest
 from deploy.local.redis import RedisServer
 from deploy.local.servers import Service, Shared
 from deploy.local.stack import Stack
-from tests.integration.contexts import once, script, tar_of
+from tests.integration.contexts import once, script, tar_of, wire
 from tests.integration.http_api import TAR, HttpApi, refusal
 from tests.integration.leftovers import kept, orphans
 
@@ -127,11 +127,13 @@ def test_bytes_beyond_the_limit_are_not_stored(small: HttpApi) -> None:
     fits = small.http.post("/v1/contexts", content=tar_of({"a": bytes(120_000)}), headers=TAR)
     refused = small.http.post("/v1/contexts", content=tar_of({"b": bytes(120_000)}), headers=TAR)
     archive = small.http.post("/v1/artifacts", content=bytes(120_000), headers=TAR)
+    pack = small.http.post("/v1/packs", content=wire(bytes(120_000)))
     again = small.http.post("/v1/contexts", content=tar_of({"c": bytes(1000)}), headers=TAR)
 
     assert fits.status_code == 201
     assert refusal(refused) == (413, "storage-full")
     assert refusal(archive) == (413, "storage-full")
+    assert refusal(pack) == (413, "storage-full")
     assert again.status_code == 201
 
 

@@ -1,0 +1,311 @@
+"""What a client remembers of a directory, and when it must not believe that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shipway.client import statcache
+from shipway.client.hashing import hash_files
+from shipway.client.snapshot import Snapshot
+from shipway.client.statcache import StatCache, Tree
+from shipway.context.contents import PART
+from shipway.context.decompress import Decompressor
+from shipway.context.limits import Limits
+from shipway.context.listing import ListingReader
+from shipway.context.pack import tar_of_directory
+from shipway.context.packreader import PackReader
+from shipway.context.tarindex import TarIndexer
+from shipway.context.walk import walk
+from shipway.exceptions import ContextError
+from shipway.models.context import Manifest
+from tests.unit.client.stand_in import wait_until
+
+PAST = 1_000_000_000 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "context"
+    (root / "src").mkdir(parents=True)
+    for number in range(5):
+        (root / "src" / f"f{number}").write_text(f"file {number}\n" * 100)
+    (root / "empty").touch()
+    (root / "again").write_text("file 3\n" * 100)
+    (root / "link").symlink_to("src/f1")
+    return root
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything that is written now count as long ago."""
+    monkeypatch.setattr(statcache, "RACY", -(10**12))
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The paths of the files that were read since it was asked last."""
+    paths: list[str] = []
+
+    def counted(files: Iterator[object]) -> object:
+        taken = list(files)
+        paths.extend(file.path for file in taken)  # type: ignore[attr-defined]
+        return hash_files(taken)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("shipway.client.snapshot.hash_files", counted)
+
+    def since() -> list[str]:
+        taken, paths[:] = list(paths), []
+        return taken
+
+    return since
+
+
+def tree(root: Path) -> Tree:
+    return Tree(tuple(walk(root, [])), StatCache(root, []))
+
+
+def digest(root: Path) -> str:
+    return Snapshot(tree(root)).digest
+
+
+def by_tar(root: Path) -> Manifest:
+    """What the service makes of a tar of the same directory."""
+    indexer = TarIndexer(Limits(), "tar")
+    for chunk in tar_of_directory(walk(root, [])):
+        indexer.feed(chunk)
+    return indexer.finish()
+
+
+def test_both_ways_come_to_the_same_context(root: Path) -> None:
+    (root / "large").write_bytes(os.urandom(PART + 5) + b"file 3\n" * 100)
+    snapshot, reader, packs = Snapshot(tree(root)), ListingReader(Limits()), PackReader()
+
+    decompressor = Decompressor(Limits())
+    for piece in decompressor.feed(snapshot.listing()):
+        reader.feed(piece)
+    manifest = reader.finish()
+    wire = b"".join(snapshot.wire(iter(snapshot.packs), lambda _: None))
+    sent = {pack.name: content for pack, content in packs.feed(wire)}
+
+    assert manifest.digest == snapshot.digest == by_tar(root).digest
+    assert {e.path: e.mtime_ns for e in manifest} == {e.path: e.mtime_ns for e in by_tar(root)}
+    assert set(manifest.summary.blobs) == set(sent) == set(snapshot.packs)
+    for entry in manifest:
+        if entry.size:
+            blobs = b"".join(sent[blob] for blob in entry.blobs)
+            assert blobs[entry.offset : entry.offset + entry.size] == (root / entry.path).read_bytes()
+
+
+@pytest.mark.usefixtures("settled")
+def test_only_what_has_changed_is_read(root: Path, read: Callable[[], list[str]]) -> None:
+    digest(root)
+    assert len(read()) == 6
+
+    digest(root)
+    assert read() == []
+
+    (root / "src" / "f1").write_text("changed\n")
+    assert digest(root) == by_tar(root).digest
+    assert read() == ["src/f1"]
+
+
+def test_what_was_written_a_moment_ago_is_read_again(root: Path, read: Callable[[], list[str]]) -> None:
+    """Another change within the same tick of the clock would leave its times, its size and its inode as they are."""
+    old = root / "src" / "f1"
+    before = PAST
+    os.utime(old, ns=(before, before))
+    digest(root)
+    read()
+
+    digest(root)
+
+    # All were made just now: of none is it certain that it will show the next change. Times that were set count as
+    # little, for the time of the last change of the inode is of now.
+    assert len(read()) == 6
+
+
+def _link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("f2")
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "x").write_text("x")
+
+
+def _older(path: Path) -> None:
+    shutil.copy2(path.with_name("f3"), path)
+    os.utime(path, ns=(PAST, PAST))
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "same size, same mtime": lambda p: _rewritten(p, in_place=True),
+    "another inode, same size, same mtime": lambda p: _rewritten(p, in_place=False),
+    "chmod": lambda p: p.chmod(0o755),
+    "a link in its place": _link,
+    "a directory in its place": _directory,
+    "an exchange with its neighbour": lambda p: _exchanged(p, p.with_name("f2")),
+    "an older copy": _older,
+    "emptied": lambda p: p.write_text(""),
+    "removed": Path.unlink,
+}
+
+
+def _rewritten(path: Path, *, in_place: bool) -> None:
+    """Change the content, and set everything back that can be set back."""
+    status, content = path.stat(), path.read_bytes()[::-1]
+    if not in_place:
+        path.unlink()
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _wait_for_another_time(path: Path) -> None:
+    """Until a change would get another time than a file has: clocks of file systems tick every few milliseconds."""
+    probe = path.with_name("probe")
+
+    def later() -> bool:
+        probe.touch()
+        return probe.stat().st_ctime_ns > path.stat().st_ctime_ns
+
+    wait_until(later)
+    probe.unlink()
+
+
+def _exchanged(one: Path, other: Path) -> None:
+    spare = one.with_name("spare")
+    one.rename(spare)
+    other.rename(one)
+    spare.rename(other)
+
+
+@pytest.mark.parametrize("racy", [False, True])
+@pytest.mark.parametrize("edit", EDITS)
+def test_no_edit_goes_unseen(edit: str, racy: bool, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each edit comes at once behind the reading of the file: in the racy window, or as if long after it."""
+    if not racy:
+        monkeypatch.setattr(statcache, "RACY", 0)
+    digest(root)
+    _wait_for_another_time(root / "src" / "f1")
+    digest(root)
+
+    EDITS[edit](root / "src" / "f1")
+
+    assert digest(root) == by_tar(root).digest
+
+
+def test_an_edit_that_leaves_no_trace_is_seen_in_the_racy_window(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system with times of whole seconds two changes may have the same: here all times are equal."""
+    real = statcache.Signature.of
+    moment = max(status.stat.st_ctime_ns for status in walk(root, []))
+    monkeypatch.setattr(
+        statcache.Signature, "of", lambda status: real(status)._replace(mtime_ns=moment, ctime_ns=moment)
+    )
+    digest(root)
+
+    (root / "src" / "f1").write_bytes((root / "src" / "f1").read_bytes()[::-1])
+
+    assert digest(root) == by_tar(root).digest
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("damage", ["emptied", "cut", "a bit", "another version", "another directory's", "a directory"])
+def test_a_cache_that_is_not_right_is_no_cache(
+    damage: str, root: Path, cache: Path, read: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    right = digest(root)
+    (path,) = (cache / "shipway" / "contexts").iterdir()
+    raw = path.read_bytes()
+    if damage == "a directory":
+        path.unlink()
+        path.mkdir()
+    elif damage == "another directory's":
+        shutil.copytree(root, tmp_path / "other")
+        (tmp_path / "other" / "src" / "f1").write_text("other")
+        path.unlink()
+        digest(tmp_path / "other")
+        next((cache / "shipway" / "contexts").iterdir()).rename(path)
+    else:
+        at = raw.index(b"src/f1") + 90
+        path.write_bytes(
+            {
+                "emptied": b"",
+                "cut": raw[:-10],
+                "a bit": raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :],
+                "another version": raw.replace(b'"version": 1', b'"version": 2'),
+            }[damage]
+        )
+    read()
+
+    assert digest(root) == right
+    assert len(read()) == 6
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_cache_that_cannot_be_written_is_no_error(root: Path, cache: Path) -> None:
+    cache.write_text("in the way")
+
+    assert digest(root) == digest(root) == by_tar(root).digest
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_is_gone_is_forgotten(root: Path, cache: Path) -> None:
+    digest(root)
+    (root / "src" / "f1").unlink()
+    digest(root)
+
+    (path,) = (cache / "shipway" / "contexts").iterdir()
+    assert b"src/f1" not in path.read_bytes()
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_file_that_changes_before_it_is_sent_is_told(root: Path) -> None:
+    snapshot = Snapshot(tree(root))
+    _rewritten(root / "src" / "f1", in_place=True)
+
+    with pytest.raises(ContextError) as raised:
+        list(snapshot.wire(iter(snapshot.packs), lambda _: None))
+
+    assert raised.value.slug == "context-file-changed"
+
+
+@pytest.mark.parametrize("becomes", ["a FIFO", "a link", "nothing", "unreadable"])
+def test_a_file_that_is_none_any_more_is_told(becomes: str, root: Path) -> None:
+    seen, path = tree(root), root / "src" / "f1"
+    path.unlink()
+    if becomes == "a FIFO":
+        os.mkfifo(path)
+    elif becomes == "a link":
+        path.symlink_to("f2")
+    elif becomes == "unreadable":
+        path.mkdir()
+
+    with pytest.raises(ContextError) as raised:
+        Snapshot(seen)
+
+    assert raised.value.slug in {"context-file-changed", "context-unreadable"}
+
+
+def test_what_compresses_is_sent_compressed(root: Path) -> None:
+    (root / "text").write_text("the same line\n" * 100_000)
+    (root / "noise").write_bytes(os.urandom(700_000))
+    snapshot = Snapshot(tree(root))
+    spared: list[int] = []
+
+    sent = b"".join(snapshot.wire(iter(snapshot.packs), spared.append))
+
+    assert 700_000 < len(sent) < 750_000
+    assert sum(spared) == snapshot.size - (len(sent) - sum(8 + 36 * len(p.members) for p in snapshot.packs.values()))
