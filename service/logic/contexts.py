@@ -43,7 +43,7 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
     async with process.blobs.storing(caller.project, blob) as writer:
         async for piece in _plain(decompressor, body, indexer.feed):
             await writer.write(piece)
-        manifest = await asyncio.to_thread(indexer.finish)
+        manifest = await asyncio.to_thread(_finished, indexer)
     metrics.CONTEXT_BYTES.inc(decompressor.taken)
     receipt = await _keep(process, caller.project, blob, manifest)
     await audit.note(process, caller, "context.send", receipt.digest)
@@ -133,10 +133,10 @@ def _receipt(digest: str, summary: Summary) -> ContextReceipt:
     return ContextReceipt(digest=digest, entries=summary.entries, bytes=summary.size)
 
 
-def _finished(reader: ListingReader) -> Manifest:
-    """Finish, and have the digest computed off the event loop."""
+def _finished(reader: TarIndexer | ListingReader) -> Manifest:
+    """Finish, and compute what takes a while off the event loop."""
     manifest = reader.finish()
-    _ = manifest.digest
+    _ = manifest.digest, manifest.summary
     return manifest
 
 

@@ -89,6 +89,7 @@ class Manifest:
                 parent = parent.rpartition("/")[0]
         self._by_path = {entry.path: entry for entry in sorted(by_path.values(), key=lambda e: e.sort_key)}
         self._digest: str | None = None
+        self._summary: Summary | None = None
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._by_path.values())
@@ -119,7 +120,10 @@ class Manifest:
     @property
     def summary(self) -> Summary:
         """How many entries it has, their bytes, their blobs."""
-        return Summary(len(self), self.size, tuple(dict.fromkeys(blob for entry in self for blob in entry.blobs)))
+        if self._summary is None:
+            blobs = dict.fromkeys(blob for entry in self for blob in entry.blobs)
+            self._summary = Summary(len(self), self.size, tuple(blobs))
+        return self._summary
 
     def to_bytes(self) -> bytes:
         """Serialise as JSON lines: a header with the format's version and the summary, then one array per entry."""

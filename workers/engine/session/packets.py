@@ -8,6 +8,7 @@ import struct
 from grpclib.server import Stream
 
 from shipway.models.context import Entry, EntryType
+from workers.engine.session.frames import send_frames
 from workers.engine.session.proto.fsutil_pb2 import Packet, Stat
 
 # Go's os.FileMode bits, in which fsutil speaks: https://pkg.go.dev/io/fs#FileMode
@@ -17,17 +18,20 @@ GO_SETUID = 1 << 23
 GO_SETGID = 1 << 22
 GO_STICKY = 1 << 20
 
-BATCH = 64 * 1024
-"""Bytes of packets that are written at once: one call into HTTP/2 for hundreds of STATs."""
+BATCH = 256 * 1024
+"""Bytes of packets that are written at once: one write for hundreds of STATs."""
 _SECOND = 10**9
-_FRAME = struct.Struct(">?I")
+_MESSAGE = struct.Struct(">?I")
+"""What stands before each gRPC message: not compressed, so many bytes."""
+_TYPE_DATA, _ID, _DATA = b"\x08\x02", b"\x18", b"\x22"
+"""Of a Packet: the field `type` with the value DATA, and what stands before the fields `ID` and `data`."""
 
 
 class PacketWriter:
     """Writes packets to one stream from many coroutines, in batches.
 
-    gRPC frames may share a write but never interleave, so whatever is written goes through one lock. `send`
-    waits only when a batch is full: the slower the daemon reads, the longer.
+    gRPC frames may share a write but never interleave, so whatever is written goes through one lock. `send` and
+    `data` wait only when a batch is full: the slower the daemon reads, the longer.
     """
 
     def __init__(self, stream: Stream[Packet, Packet]) -> None:
@@ -39,8 +43,22 @@ class PacketWriter:
     async def send(self, packet: Packet) -> None:
         """Add a packet to the batch."""
         raw = packet.SerializeToString()
-        self._batch += _FRAME.pack(False, len(raw))
+        self._batch += _MESSAGE.pack(False, len(raw))
         self._batch += raw
+        if len(self._batch) >= BATCH:
+            await self.flush()
+
+    async def data(self, index: int, content: bytes | memoryview) -> None:
+        """Add some content of a file; nothing of it says that it was the last.
+
+        Protobuf would copy the content twice on its way to the same bytes.
+        """
+        head = _TYPE_DATA + ((_ID + _varint(index)) if index else b"")
+        if content:
+            head += _DATA + _varint(len(content))
+        self._batch += _MESSAGE.pack(False, len(head) + len(content))
+        self._batch += head
+        self._batch += content
         if len(self._batch) >= BATCH:
             await self.flush()
 
@@ -51,9 +69,18 @@ class PacketWriter:
                 await self._stream.send_initial_metadata()
                 self._open = True
             if self._batch:
-                batch, self._batch = bytes(self._batch), bytearray()
-                # grpclib's public call writes one message at a time, at the price of a frame each
-                await self._stream._stream.send_data(batch)  # noqa: SLF001
+                batch, self._batch = self._batch, bytearray()
+                await send_frames(self._stream._stream, batch)  # noqa: SLF001 - its public call frames each message
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits at a time, the lowest first. Source: Protocol Buffers, "Encoding"."""
+    digits = bytearray()
+    while number > 0x7F:  # noqa: PLR2004
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
 
 
 def stat_packet(entry: Entry) -> Packet:
