@@ -213,9 +213,7 @@ class AsyncClient(Agents, Moves, Images, Tokens, Registries, Webhooks):
         """The JSON of any resource exactly as the service gives it, fields of newer versions included."""
         return (await self._connection.get(path, params)).json()
 
-    async def _send(
-        self, upload: Upload, on_progress: OnProgress | None, on_spared: OnSpared | None
-    ) -> ContextReceipt:
+    async def _send(self, upload: Upload, on_progress: OnProgress | None, on_spared: OnSpared | None) -> ContextReceipt:
         return ContextReceipt.model_validate(await self.wire.send(upload, on_progress, on_spared))
 
     async def _prepared(self, context: Context | LocalContext, dockerfile: Dockerfile | None) -> LocalContext:

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from shipway.client.statcache import Remembered, Signature
 from shipway.context.contents import PART, parts_of
-from shipway.context.limits import KIB
-from shipway.context.paths import shown
+from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
-from shipway.exceptions import ContextError
 
 MAX_THREADS = 8
-_READ = 256 * KIB
 _BATCH = 32
 """Pieces that a thread takes at a time: most are small, and taking one costs as much as hashing it."""
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Piece(NamedTuple):
-    """A part of a file that is to be hashed."""
-
-    file: LocalFile
-    offset: int
-    size: int
 
 
 class Hashed(NamedTuple):
@@ -80,51 +67,6 @@ def _hash(piece: Piece) -> Hashed:
             total.update(chunk)
         settled = signature.settled(began) and signature == Signature.of(os.fstat(descriptor))
     return Hashed(Remembered(signature, (total.hexdigest(),)), settled)
-
-
-@contextmanager
-def opened(file: LocalFile) -> Iterator[int]:
-    """Open a file for reading.
-
-    Raises:
-        ContextError: it can't be read (`context-unreadable`), or is none any more (`context-file-changed`).
-    """
-    try:
-        # Should the name be a link or a FIFO by now, it is neither followed nor waited for.
-        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise changed(file.path)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise changed(file.path) from None
-    except OSError as fault:
-        raise ContextError(f"{shown(file.path)} can't be read: {fault.strerror}", slug="context-unreadable") from None
-
-
-def read_piece(descriptor: int, piece: Piece) -> Iterator[bytes]:
-    """Yield exactly the bytes of a piece.
-
-    Raises:
-        ContextError: the file is shorter by now (`context-file-changed`).
-    """
-    done = 0
-    while done < piece.size:
-        chunk = os.pread(descriptor, min(_READ, piece.size - done), piece.offset + done)
-        if not chunk:
-            raise changed(piece.file.path)
-        done += len(chunk)
-        yield chunk
-
-
-def changed(path: str) -> ContextError:
-    """What is told when a file is not what it was a moment ago."""
-    return ContextError(
-        f"{shown(path)} changed while it was being sent; try again, or add it to .dockerignore",
-        slug="context-file-changed",
-    )
 
 
 def on_threads(items: Sequence[T], work: Callable[[T], R]) -> list[tuple[T, R]]:

@@ -11,8 +11,8 @@ from contextlib import aclosing
 from typing import Any
 
 from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
-from shipway.client.hashing import changed
 from shipway.client.snapshot import Snapshot
+from shipway.context.reading import changed
 from shipway.exceptions import ShipwayError
 
 STREAMS = 4

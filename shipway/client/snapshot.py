@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from shipway.client.hashing import Piece, changed, hash_files, opened, read_piece
+from shipway.client.hashing import hash_files
 from shipway.client.statcache import Files, Signature, Tree
 from shipway.context.contents import EMPTY, content_digest, parts_of
 from shipway.context.limits import KIB
 from shipway.context.listing import ALONE
 from shipway.context.packs import PLAIN, SMALL, ZSTD, Member, Pack, deal, header_of
+from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
 from shipway.models.context import Entry, EntryType, Manifest
 

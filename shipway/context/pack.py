@@ -6,18 +6,18 @@ import os
 import tarfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 
-from shipway.context.limits import KIB, MIB
+from shipway.context.limits import KIB
 from shipway.context.paths import shown
+from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.source import ContextSource
 from shipway.context.tarmember import member_header
 from shipway.context.walk import LocalFile
-from shipway.exceptions import BuildSystemError, ContextError
+from shipway.exceptions import BuildSystemError
 from shipway.models.context import Entry, EntryType
 
 CHUNK = 256 * KIB
 """Small members are gathered until this many bytes are there."""
 
-_READ = MIB
 _END = bytes(2 * tarfile.BLOCKSIZE)
 _TYPES = {EntryType.FILE: tarfile.REGTYPE, EntryType.DIR: tarfile.DIRTYPE, EntryType.SYMLINK: tarfile.SYMTYPE}
 
@@ -88,31 +88,7 @@ def _content(file: LocalFile) -> Iterator[bytes]:
     """Yield exactly `file.size` bytes of a file."""
     if file.type is not EntryType.FILE:
         return
-    try:
-        # Should the name be a link or a FIFO by now, it is neither followed nor waited for.
-        descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise _changed(file) from None
-    except OSError as error:
-        raise ContextError(f"{shown(file.path)} can't be read: {error.strerror}", slug="context-unreadable") from None
-    try:
-        left = file.size
-        while left:
-            piece = os.read(descriptor, min(left, _READ))
-            if not piece:
-                raise _changed(file)
-            left -= len(piece)
-            yield piece
-        if os.read(descriptor, 1):
-            raise _changed(file)
-    except OSError as error:
-        raise ContextError(f"{shown(file.path)} can't be read: {error.strerror}", slug="context-unreadable") from None
-    finally:
-        os.close(descriptor)
-
-
-def _changed(file: LocalFile) -> ContextError:
-    return ContextError(
-        f"{shown(file.path)} changed while it was being sent; try again, or add it to .dockerignore",
-        slug="context-file-changed",
-    )
+    with opened(file) as descriptor:
+        yield from read_piece(descriptor, Piece(file, 0, file.size))
+        if os.pread(descriptor, 1, file.size):
+            raise changed(file.path)

@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
 from shipway.client import Client
-from shipway.client.aio import WHOLE
+from shipway.client.alone import Alone, run_alone
+from shipway.client.connection import Connection
+from shipway.client.ground import common_headers
 from shipway.client.hashing import hash_files
 from shipway.client.snapshot import Snapshot
 from shipway.client.upload import prepare
+from shipway.client.wire import WHOLE, Wire
 from shipway.exceptions import ContextError
 from tests.integration.contexts import once, pack_of, wire
 from tests.integration.http_api import HttpApi, refusal
@@ -100,6 +103,17 @@ def test_what_came_as_a_tar_need_not_be_sent_in_packs(project: HttpApi, root: Pa
     digest = by_tar(project, root)
 
     assert send(project, root)[:2] == (digest, 0)
+
+
+def test_a_command_sends_the_same_without_an_event_loop(project: HttpApi, root: Path) -> None:
+    """On threads, as `shipway build` does."""
+    ground = Alone(project.url, 30, common_headers("0", project.token))
+    upload = prepare(root).upload
+
+    receipt = run_alone(Wire(Connection(ground)).send(upload))
+
+    assert receipt["digest"] == by_tar(project, root)
+    assert send(project, root)[1:] == (0, receipt["bytes"])
 
 
 def test_a_large_file_is_sent_in_parts(project: HttpApi, root: Path) -> None:

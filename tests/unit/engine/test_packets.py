@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from shipway.models.context import Entry, EntryType
-from workers.engine.session.packets import go_mode, stat_packet, telling_time
+from workers.engine.session.packets import PacketWriter, go_mode, stat_packet, telling_time
+from workers.engine.session.proto.fsutil_pb2 import Packet
 
 DIGEST = "sha256:" + "0" * 52 + "00000000abcd"
 
@@ -48,3 +51,15 @@ def test_time_keeps_its_second_and_tells_the_content(mtime: int) -> None:
 
 def test_directories_keep_their_time() -> None:
     assert telling_time(Entry("x", EntryType.DIR, 0o755, 0, 123)) == 123
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"y" * 300, b"z" * 70_000])
+@pytest.mark.parametrize("index", [0, 1, 127, 128, 1_000_000])
+async def test_content_is_told_as_protobuf_would_tell_it(index: int, content: bytes) -> None:
+    writer = PacketWriter(cast("Any", None))  # nothing is flushed
+
+    await writer.data(index, content)
+
+    message = bytes(writer._batch)
+    assert Packet.FromString(message[5:]) == Packet(type=Packet.PACKET_DATA, ID=index, data=content)
+    assert message[:5] == b"\0" + (len(message) - 5).to_bytes(4, "big")
