@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -29,14 +28,12 @@ def opened(file: LocalFile) -> Iterator[int]:
     """Open a file for reading.
 
     Raises:
-        ContextError: it can't be read (`context-unreadable`), or is none any more (`context-file-changed`).
+        ContextError: it can't be read (`context-unreadable`), or is gone (`context-file-changed`).
     """
     try:
         # Should the name be a link or a FIFO by now, it is neither followed nor waited for.
         descriptor = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise changed(file.path)
             yield descriptor
         finally:
             os.close(descriptor)
