@@ -318,7 +318,7 @@ def edit(root: Path, what: tuple[Any, ...]) -> None:
 
 
 @settings(
-    max_examples=int(os.environ.get("SHIPWAY_MUTATIONS", "12")),
+    max_examples=int(os.environ.get("MUTATIONS", "12")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
