@@ -1,16 +1,20 @@
-"""Service and workers on a Redis that asks for a password, each as a user of its own: deploy/redis.acl."""
+"""Service and workers on a Redis that asks for a password over TLS, each as a user of its own: deploy/redis.acl."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
+from deploy.local.authority import Authority
 from deploy.local.dockerd import Dockerd
 from deploy.local.engine import REPOSITORY
-from deploy.local.ports import LOOPBACK
+from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.redis import RedisServer
 from deploy.local.stack import Plan, Stack
 from shipway.storage import keys
@@ -20,17 +24,30 @@ from tests.integration.http_api import HttpApi
 pytestmark = pytest.mark.engine_independent
 
 WORDS = {"SERVICE_PASSWORD": once(), "WORKER_PASSWORD": once()}
+OPERATOR = once()
+"""The password of who may ask Redis what others may."""
 
 
 class LockedRedis(RedisServer):
-    """A server with the users of deploy/redis.acl; its URL is the service's."""
+    """A server with the users of deploy/redis.acl; its URL is the service's, and leads over TLS."""
+
+    def __init__(self, state: Path) -> None:
+        authority = Authority(state / "authority")
+        own = authority.issue(LOOPBACK)
+        self.tls_port = free_port()
+        self.authority = authority.certificate
+        tls = {"port": self.tls_port, "cert-file": own.certificate, "key-file": own.key, "auth-clients": "no"}
+        super().__init__(
+            state, extra=tuple(str(word) for key, value in tls.items() for word in (f"--tls-{key}", value))
+        )
 
     @property
     def url(self) -> str:
         return self.url_of("service")
 
     def url_of(self, user: str) -> str:
-        return f"redis://{user}:{WORDS[f'{user.upper()}_PASSWORD']}@{LOOPBACK}:{self.port}/0"
+        password = WORDS[f"{user.upper()}_PASSWORD"]
+        return f"rediss://{user}:{password}@{LOOPBACK}:{self.tls_port}/0?ssl_ca_certs={quote(str(self.authority))}"
 
     def lock(self) -> None:
         """Take the rules as `ACL LOAD` would, the passwords put in."""
@@ -38,6 +55,7 @@ class LockedRedis(RedisServer):
         for name, word in WORDS.items():
             text = text.replace(name, word)
         with redis.Redis(LOOPBACK, self.port) as connection:
+            connection.execute_command("ACL", "SETUSER", "operator", "on", f">{OPERATOR}", "~*", "+@all")
             for line in text.splitlines():
                 connection.execute_command("ACL", "SETUSER", *line.split()[1:])
 
@@ -79,6 +97,25 @@ def test_worker_can_not_touch_what_says_who_may_do_what(locked: Stack, key: str)
         for command in ("GET", "DEL", "DUMP"):
             with pytest.raises(NoPermissionError):
                 connection.execute_command(command, key)
+
+
+FOR_THE_SERVICE = {"idempotency", "token", "tokens", "trust", "audit"}
+"""Kinds of keys that a worker has nothing to do with."""
+NAMES = re.findall(r"^\| `(\S+)` ", keys.__doc__ or "", re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", NAMES)
+def test_each_key_is_open_to_those_who_need_it(locked: Stack, key: str) -> None:
+    written = re.sub(r"{\w+}", "x", key)
+    kind = written.split(":")[1]
+    command = "GET" if kind == "logins" else "DEL"
+    with redis.Redis(LOOPBACK, locked.redis.port, username="operator", password=OPERATOR) as connection:
+        told = {
+            user: connection.execute_command("ACL", "DRYRUN", user, command, written) for user in ("service", "worker")
+        }
+
+    assert told["service"] == b"OK"
+    assert (told["worker"] == b"OK") is (kind not in FOR_THE_SERVICE)
 
 
 @pytest.mark.parametrize("user", ["service", "worker"])
