@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from shipway.exceptions import InvalidRequest, RequestError, ShipwayError, TooMany, Unavailable
 from shipway.models.error import ErrorAnswer, Problem
@@ -24,7 +25,9 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER = "5"
 """Seconds that a client should wait before it asks an unavailable service again."""
 CHALLENGES = {401: "invalid_token", 403: "insufficient_scope"}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SLUGS = {
+    400: "body-unreadable",
     404: "route-unknown",
     405: "method-not-allowed",
     408: "body-timeout",
@@ -38,6 +41,7 @@ CODES: dict[int | str, dict[str, Any]] = {
         401: "There is no token, or it is not valid",
         403: "The token does not allow that",
         404: "There is no such thing",
+        408: "The body comes too slowly",
         409: "It contradicts what is there",
         413: "A limit is passed",
         415: "The content type is none of those accepted",
@@ -82,6 +86,16 @@ def _headers(error: ShipwayError, status: int) -> dict[str, str]:
     return {}
 
 
+def _allowed(request: Request) -> list[str]:
+    """The methods that there are for the path of a request."""
+    routes = request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers."""
 
@@ -104,10 +118,12 @@ def install(app: FastAPI) -> None:
         return answer(ShipwayError("a stored record can't be read; the operator finds more in the log"), 500)
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         problem = RequestError(str(error.detail), slug=SLUGS.get(error.status_code, "bad-request"))
         response = answer(problem, error.status_code)
         response.headers.update(error.headers or {})
+        if "Allow" in response.headers:  # tells of the first route with this path, of several
+            response.headers["Allow"] = ", ".join(_allowed(request))
         return response
 
     @app.exception_handler(ClientDisconnect)

@@ -89,16 +89,15 @@ async def submit(
     return job
 
 
-@router.put("", include_in_schema=False, status_code=202, response_model=Job)
+@router.put("", **SUBMIT | {"summary": "Start a build, by the method that `curl -T -` uses"})
 async def submit_by_put(
     request: Request,
     response: Response,
     process: OnProcess,
     caller: Builder,
     idempotency_key: IdempotencyKey = None,
-    x_registry_config: Annotated[str | None, Header()] = None,
+    x_registry_config: Annotated[str | None, Header(description="registry logins, as Docker sends them")] = None,
 ) -> Job | EventSourceResponse:
-    """The method that `curl -T -` uses."""
     return await submit(request, response, process, caller, idempotency_key, x_registry_config)
 
 

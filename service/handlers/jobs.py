@@ -27,6 +27,13 @@ MAX_NUMBER = 2**63 - 1
 """Highest number an event could have: what Redis takes."""
 
 
+SENT_EVENT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+}
+"""One event of a stream, as its reader gets it: `data` is an `Event` as JSON."""
+
+
 class JobPage(BaseModel):
     """Some jobs, newest first."""
 
@@ -94,7 +101,7 @@ async def artifact(id: JobId, process: OnProcess, caller: Reader) -> StreamingRe
     "Begins after the number in `Last-Event-ID` (or `from`), with what already happened, goes on live, and ends "
     "after the event that ends the job.",
     response_class=EventSourceResponse,
-    responses=documented(404, 422) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=documented(404, 422) | {200: {"content": {"text/event-stream": {"schema": SENT_EVENT}}}},
 )
 async def events(
     id: JobId,  # noqa: A002

@@ -92,6 +92,18 @@ async def worker_with(process: Process, caller: Caller, wanted: Sequence[str], w
     return max(sorted(names), key=lambda name: room.get(name, (False, 0)))
 
 
+async def living(process: Process) -> list[str]:
+    """Names of the workers that are alive.
+
+    Raises:
+        NotFound: there is none at all.
+    """
+    alive = [worker.name for worker in await workers(process)]
+    if not alive:
+        raise NotFound("there is no worker just now", slug="worker-unknown", field="workers")
+    return alive
+
+
 async def chosen(process: Process, wanted: Choice) -> list[str | None]:
     """Turn a choice of workers into names, one for each job; None means any worker.
 
@@ -100,10 +112,8 @@ async def chosen(process: Process, wanted: Choice) -> list[str | None]:
     """
     if wanted == "any":
         return [None]
-    alive = [worker.name for worker in await workers(process)]
+    alive = await living(process)
     if wanted == "all":
-        if not alive:
-            raise NotFound("there is no worker just now", slug="worker-unknown", field="workers")
         return [*alive]
     for name in wanted:
         if name not in alive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.logic import audit, jobs
+from service.logic import audit, fleet, jobs
 from service.logic.images import LIMIT
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound, Unavailable
@@ -17,8 +17,10 @@ async def log_in(process: Process, caller: Caller, registry: str, login: Registr
 
     Raises:
         InvalidRequest: the registry does not take it (`registry-denied`), or can't be reached by that name.
+        NotFound: there is no worker to try it.
         Unavailable: no worker came to it in time.
     """
+    await fleet.living(process)
     spec = LoginSpec(registry=registry, priority=0, timeout=60)
     job = await jobs.submit(process, caller, spec, Credentials(registries={registry: login}))
     done = await jobs.finished(process, caller, job.id, LIMIT)

@@ -26,6 +26,8 @@ class AuditLog:
 
     async def page(self, before: str | None, limit: int) -> list[AuditEntry]:
         """Read the newest entries, newest first, older than `before`."""
+        if before is not None and not int(before.replace("-", "")):
+            return []  # nothing is older than the first possible id, and Redis refuses to look
         newest = "+" if before is None else f"({before}"
         entries: Any = await self._redis.xrevrange(keys.AUDIT, max=newest, count=limit)
         return [
