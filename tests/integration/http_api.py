@@ -136,6 +136,13 @@ class HttpApi:
                 self.wait(blocker.id)
 
 
+def made(api: HttpApi, **wanted: Any) -> dict[str, Any]:
+    """Make a token that must be made."""
+    answer = api.http.post("/v1/tokens", json={"name": once(), **wanted})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
 def refusal(answer: httpx.Response) -> tuple[int, str]:
     """The status and the slug of an answer that must be an error in the one shape that errors have."""
     assert answer.is_error, answer.text

@@ -10,8 +10,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.integration.contexts import once, script, tar_of
-from tests.integration.http_api import TAR, HttpApi, refusal
-from tests.integration.test_tokens import made
+from tests.integration.http_api import TAR, HttpApi, made, refusal
 from tests.integration.test_trust import RULE
 
 pytestmark = pytest.mark.engine_independent

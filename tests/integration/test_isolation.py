@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -14,14 +12,12 @@ import pytest
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from service.main import create_app
-from shipway.models.job import Job
-from tests.integration.contexts import once, script, tar_of
-from tests.integration.http_api import TAR, HttpApi, refusal
-from tests.integration.test_tokens import made
+from tests.integration.contexts import once, script
+from tests.integration.http_api import HttpApi, refusal
+from tests.integration.owner import Owner, neighbours
 
 pytestmark = pytest.mark.engine_independent
 
-SCOPES = ["read", "build", "push", "images"]
 UNKNOWN = {
     "job": "0" * 26,
     "image": "sha256:" + "0" * 64,
@@ -32,48 +28,15 @@ UNKNOWN = {
 """What belongs to nobody, by what it would be."""
 
 
-@dataclass
-class Owner:
-    """A project with something of everything, and its neighbour that has nothing."""
-
-    api: HttpApi
-    neighbour: HttpApi
-    job: Job
-    own: dict[str, str]
-    word: str
-
-
 @pytest.fixture(scope="module")
 def owner(stack: Stack, locked_registry: Registry) -> Iterator[Owner]:
-    word = once()
-    with ExitStack() as exits:
-        admin = exits.enter_context(HttpApi(stack.service.url, stack.token))
-        projects = [f"{name}-{word[:8].lower()}" for name in ("owner", "neighbour")]
-        one, two = (
-            exits.enter_context(HttpApi(admin.url, made(admin, project=project, scopes=SCOPES)["token"]))
-            for project in projects
-        )
-        files = script("FROM scratch", f"LABEL word={word}", "COPY a /a") | {"a": word.encode()}
-        job = one.succeed(files, tags=[f"isolated/{word}:1"])
-        saved = one.http.post("/v1/saves", json={"images": [job.result.image_id]})
-        assert saved.status_code == 202, saved.text
-        archived = one.wait(saved.json()["id"])
-        assert archived.result.artifact is not None, archived.error
-        artifact = one.http.post("/v1/artifacts", content=tar_of({"a": word.encode()}), headers=TAR).json()["artifact"]
-        own = {
-            "job": archived.id,
-            "image": str(job.result.image_id),
-            "context": one.upload(files),
-            "artifact": artifact,
-            "registry": locked_registry.address,
-        }
-        login = {"username": "ada", "password": "byron"}
-        one.http.put(f"/v1/registries/{own['registry']}", json=login).raise_for_status()
-        yield Owner(one, two, job, own, word)
+    with neighbours(stack, locked_registry) as projects:
+        yield projects
 
 
 BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "POST /v1/builds": ("context", {"context": "{}"}),
+    "PUT /v1/builds": ("context", {"context": "{}"}),
     "POST /v1/builds (Dockerfile)": ("context", {"remote": "http://127.0.0.1:9/", "dockerfile_context": "{}"}),
     "POST /v1/commits": ("context", {"image": "base", "context": "{}", "copies": [["a", "/a"]]}),
     "POST /v1/commits (image)": ("image", {"image": "{}"}),

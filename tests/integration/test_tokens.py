@@ -20,7 +20,7 @@ from shipway.models.job import JobState
 from shipway.models.token import Scope
 from tests.integration.command import Shipway
 from tests.integration.contexts import once, script
-from tests.integration.http_api import HttpApi, refusal
+from tests.integration.http_api import HttpApi, made, refusal
 
 pytestmark = pytest.mark.engine_independent
 
@@ -48,13 +48,6 @@ def _routes() -> list[Route]:
 
 ROUTES = _routes()
 OPEN = ["/healthz", "/readyz"]
-
-
-def made(api: HttpApi, **wanted: Any) -> dict[str, Any]:
-    """Make a token that must be made."""
-    answer = api.http.post("/v1/tokens", json={"name": once(), **wanted})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
 
 
 @pytest.fixture(scope="module")
