@@ -36,13 +36,14 @@ valkey: ## fetch Valkey, if the machine's package sources have it
 	@sh deploy/valkey/fetch.sh || echo "valkey: could not be fetched; the test with it is skipped"
 
 .PHONY: check
-check: setup ## lint, format, types, import contracts, spelling, docs that say what the code does
+check: setup ## lint, format, types, import contracts, spelling, docs that say what the code does, known vulnerabilities
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m codespell_lib
 	@$(PYTHON) -m deploy.manual check
+	@$(PYTHON) -m deploy.audit
 
 .PHONY: docs
 docs: setup ## make the manual as a site in dist/docs; a warning or a dead link is an error
