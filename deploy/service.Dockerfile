@@ -18,4 +18,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8470
 HEALTHCHECK CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8470/healthz', timeout=3)"]
 CMD ["uvicorn", "--factory", "service.main:create_app", "--host", "0.0.0.0", "--port", "8470", \
-     "--timeout-graceful-shutdown", "10", "--no-server-header"]
+     "--timeout-graceful-shutdown", "10", "--no-server-header", "--http", "service.patience:Patient"]

@@ -72,7 +72,7 @@ class Queue:
             job: what to send.
             worker: the one that had better take it, if the job may run anywhere.
         """
-        queue = own_queue(worker) if worker and job.spec.worker is None else job.spec.queue
+        queue = own_queue(worker) if worker and job.spec.worker is None else job.queue
         sending = asyncio.get_running_loop().run_in_executor(
             self._threads, self._send, job.id, job.spec.priority, queue
         )

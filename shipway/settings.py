@@ -7,6 +7,7 @@ from functools import cache
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shipway import pools
 from shipway.context.limits import Limits
 from shipway.egress import Egress
 
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
         "",
         description="projects whose RUN steps may use the network of the machine itself, comma separated; * for all",
     )
+    pools: str = Field(
+        "",
+        description="workers that build for some projects only: POOL=PROJECT,PROJECT;POOL=… Such a project builds "
+        "nowhere else; all others share the workers of no pool",
+    )
     max_artifact_bytes: int = Field(100 * 2**30, description="bytes of one uploaded archive")
     max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
 
@@ -54,6 +60,16 @@ class Settings(BaseSettings):
     def _networks(cls, value: str) -> str:
         Egress(value)
         return value
+
+    @field_validator("pools")
+    @classmethod
+    def _circles(cls, value: str) -> str:
+        pools.read(value)
+        return value
+
+    def pool_of(self, project: str) -> str:
+        """The pool of workers that builds for a project; '' for those that all others share."""
+        return pools.read(self.pools).get(project, "")
 
     def has_host_network(self, project: str) -> bool:
         """Whether a project's RUN steps may use the network of the worker's machine."""

@@ -119,10 +119,12 @@ class Attendant:
         await workers.announce(
             Worker(
                 name=self._settings.worker_name,
+                pool=self._settings.worker_pool,
                 state=WorkerState.DRAINING if self._drained or shutdown.stopping() else state,
                 problem=self._problem or None,
                 disk_free=self._disk and self._disk[0],
                 disk_size=self._disk and self._disk[1],
+                limits=self._settings.step_limits,
                 capacity=self._settings.worker_concurrency,
                 last_seen=seconds + micros / 1e6,
                 daemon_version=daemon and daemon.version,

@@ -53,7 +53,7 @@ class Parts:
         """Open the parts on the running event loop."""
         redis = connect(settings.redis_url)
         try:
-            async with Engine(settings.docker_host) as engine:
+            async with Engine(settings.docker_host, settings.step_limits) as engine:
                 blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes)
                 sealer = Sealer(settings.secret_keys.get_secret_value())
                 egress = Egress(settings.fetch_allow)

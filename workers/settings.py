@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shipway.models.spec import SHARED_QUEUE, own_queue
+from shipway.models.spec import own_queue, pool_queue
+from shipway.models.worker import StepLimits
 from shipway.settings import Settings
 
 
@@ -20,6 +21,7 @@ class WorkerSettings(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
         description="its own among all workers, and the same after a restart: jobs find the warm cache by it",
     )
+    worker_pool: str = Field("", pattern=r"^[a-z0-9-]{0,63}$", description="the pool of SHIPWAY_POOLS it belongs to")
     worker_concurrency: int = Field(2, ge=1, le=256, description="jobs run at once")
     worker_host: str = Field("127.0.0.1", description="address that metrics and health are served on")
     worker_port: int = Field(8471, description="port of metrics and health")
@@ -30,15 +32,39 @@ class WorkerSettings(Settings):
         None,
         description="folder of a Docker config.json whose logins every job on this worker may use; none when empty",
     )
+    worker_step_memory: int | None = Field(
+        None, gt=0, description="bytes that a step of the classic builder, or a commit, may use; BuildKit ignores it"
+    )
+    worker_step_cpus: float | None = Field(
+        None,
+        gt=0,
+        description="processors that a step of the classic builder, or a commit, may use; not BuildKit",
+    )
+    worker_step_pids: int | None = Field(
+        None, gt=0, description="processes that a commit may start; both builders ignore it"
+    )
+    worker_cgroup_parent: str | None = Field(
+        None, description="control group that steps run in: what it is limited to holds for BuildKit too"
+    )
     docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
 
     worker_idle_timeout: float = Field(1800, description="seconds without any event after which a job is ended")
     worker_min_free_bytes: int = Field(2**30, description="free bytes on the daemon's disk below which no job is taken")
 
     @property
+    def step_limits(self) -> StepLimits:
+        """What one step may use."""
+        return StepLimits(
+            memory=self.worker_step_memory,
+            cpus=self.worker_step_cpus,
+            pids=self.worker_step_pids,
+            cgroup_parent=self.worker_cgroup_parent,
+        )
+
+    @property
     def queues(self) -> list[str]:
-        """The queues it reads: its own, then everybody's."""
-        return [own_queue(self.worker_name), SHARED_QUEUE]
+        """The queues it reads: its own, then that of its pool."""
+        return [own_queue(self.worker_name), pool_queue(self.worker_pool)]
 
 
 @cache

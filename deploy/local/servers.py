@@ -56,7 +56,7 @@ class Service:
             *(sys.executable, "-m", "uvicorn", "--factory", "service.main:create_app"),
             *("--host", LOOPBACK, "--port", str(self.port)),
             *("--timeout-graceful-shutdown", "3"),  # followers of events never hang up by themselves
-            "--no-server-header",
+            *("--no-server-header", "--http", "service.patience:Patient"),
         ]
         self.child = Child("service", command, log=state / "service.log", env=shared.env(), cwd=REPOSITORY)
 

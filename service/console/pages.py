@@ -120,7 +120,7 @@ async def rebuild(id: JobId, process: OnProcess, caller: Builder) -> RedirectRes
 
 @router.get("/workers")
 async def show_workers(process: OnProcess, caller: Reader) -> HTMLResponse:
-    workers = await fleet.workers(process)
+    workers = await fleet.workers_of(process, caller)
     return page("workers.html", project=caller.project, workers=workers, queued=await fleet.queued(process))
 
 

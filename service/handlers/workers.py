@@ -32,5 +32,5 @@ async def resume(name: str, process: OnProcess, caller: Admin) -> WorkerList:
 
 
 @router.get("", summary="List the workers", responses=documented())
-async def list_workers(process: OnProcess, _: Reader) -> WorkerList:
-    return WorkerList(workers=await fleet.workers(process))
+async def list_workers(process: OnProcess, caller: Reader) -> WorkerList:
+    return WorkerList(workers=await fleet.workers_of(process, caller))

@@ -121,7 +121,7 @@ async def _worker(process: Process, caller: Caller, spec: Spec) -> str | None:
     if isinstance(spec, ExportSpec | CommitSpec) and spec.image is not None:
         return await _worker_for(process, caller, spec.image, spec.worker)
     if spec.worker is not None:
-        await fleet.require_worker(process, spec.worker)
+        await fleet.require_worker(process, caller, spec.worker)
     return spec.worker
 
 

@@ -44,14 +44,27 @@ async def images(process: Process, caller: Caller) -> list[ImageOnWorker]:
     return [image for image in found if image.id in own]
 
 
-async def require_worker(process: Process, name: str) -> None:
-    """Check that a worker of this name lives.
+async def workers_of(process: Process, caller: Caller) -> list[Worker]:
+    """List the living workers that build for the caller's project; an administrator sees all.
+
+    Raises:
+        Unavailable: Redis is away.
+    """
+    alive = await workers(process)
+    if Scope.ADMIN in caller.scopes:
+        return alive
+    pool = process.settings.pool_of(caller.project)
+    return [worker for worker in alive if worker.pool == pool]
+
+
+async def require_worker(process: Process, caller: Caller, name: str) -> None:
+    """Check that a worker of this name lives, and builds for the caller's project.
 
     Raises:
         NotFound: none does.
     """
-    if name not in {worker.name for worker in await workers(process)}:
-        raise NotFound(f"there is no worker {name!r} just now", slug="worker-unknown", field="worker")
+    if name not in {worker.name for worker in await workers_of(process, caller)}:
+        raise NotFound(f"there is no worker {name!r} for this project just now", slug="worker-unknown", field="worker")
 
 
 async def drain(process: Process, caller: Caller, name: str, *, on: bool) -> None:
@@ -60,7 +73,7 @@ async def drain(process: Process, caller: Caller, name: str, *, on: bool) -> Non
     Raises:
         NotFound: there is no worker of this name.
     """
-    await require_worker(process, name)
+    await require_worker(process, caller, name)
     async with reaching_redis():
         await process.workers.drain(name, on=on)
     await audit.note(process, caller, "worker.drain" if on else "worker.resume", name)
@@ -73,11 +86,14 @@ async def worker_with(process: Process, caller: Caller, wanted: Sequence[str], w
         NotFound: no worker has them, as far as the caller may know; the message names those that are on none.
     """
     if worker is not None:
-        await require_worker(process, worker)
+        await require_worker(process, caller, worker)
         if Scope.ADMIN in caller.scopes:  # who may also name what the worker has not told of yet
             return worker
+    room = {w.name: (w.state is WorkerState.READY, w.capacity - w.running) for w in await workers_of(process, caller)}
     having: dict[str, set[str]] = {}
     for image in await images(process, caller):
+        if image.worker not in room:
+            continue
         for name in (image.id, *image.tags, *image.digests):
             having.setdefault(name, set()).add(image.worker)
     gone = [image for image in wanted if image not in having]
@@ -88,23 +104,22 @@ async def worker_with(process: Process, caller: Caller, wanted: Sequence[str], w
         names &= {worker}
     if not names:
         raise NotFound("no worker has all of these images at once; pull them to one", slug="image-unknown")
-    room = {w.name: (w.state is WorkerState.READY, w.capacity - w.running) for w in await workers(process)}
     return max(sorted(names), key=lambda name: room.get(name, (False, 0)))
 
 
-async def living(process: Process) -> list[str]:
-    """Names of the workers that are alive.
+async def living(process: Process, caller: Caller) -> list[str]:
+    """Names of the workers that are alive and build for the caller's project; an administrator's are all.
 
     Raises:
         NotFound: there is none at all.
     """
-    alive = [worker.name for worker in await workers(process)]
+    alive = [worker.name for worker in await workers_of(process, caller)]
     if not alive:
         raise NotFound("there is no worker just now", slug="worker-unknown", field="workers")
     return alive
 
 
-async def chosen(process: Process, wanted: Choice) -> list[str | None]:
+async def chosen(process: Process, caller: Caller, wanted: Choice) -> list[str | None]:
     """Turn a choice of workers into names, one for each job; None means any worker.
 
     Raises:
@@ -112,7 +127,7 @@ async def chosen(process: Process, wanted: Choice) -> list[str | None]:
     """
     if wanted == "any":
         return [None]
-    alive = await living(process)
+    alive = await living(process, caller)
     if wanted == "all":
         return [*alive]
     for name in wanted:

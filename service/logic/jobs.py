@@ -71,7 +71,7 @@ async def submit_to(
     Raises:
         As `submit`, and NotFound when a worker is named that doesn't live.
     """
-    names = await fleet.chosen(process, workers)
+    names = await fleet.chosen(process, caller, workers)
     return [await submit(process, caller, specs(name), credentials) for name in names]
 
 

@@ -20,7 +20,7 @@ async def log_in(process: Process, caller: Caller, registry: str, login: Registr
         NotFound: there is no worker to try it.
         Unavailable: no worker came to it in time.
     """
-    await fleet.living(process)
+    await fleet.living(process, caller)
     spec = LoginSpec(registry=registry, priority=0, timeout=60)
     job = await jobs.submit(process, caller, spec, Credentials(registries={registry: login}))
     done = await jobs.finished(process, caller, job.id, LIMIT)

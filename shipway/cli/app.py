@@ -129,7 +129,7 @@ def build(
             "agents": list(agents.agents),
             "worker": worker,
         }
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
         if build_context:
             wanted["build_contexts"] = arguments.build_contexts(build_context)
     except arguments.ArgumentError as fault:

@@ -88,7 +88,7 @@ def commit(
             "push": push,
             "worker": worker,
         }
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
         copies = arguments.copies(copy or [])
     from shipway.cli.moving import run_commit
     from shipway.cli.session import Manner
@@ -123,7 +123,7 @@ def import_(
             "push": push,
             "worker": worker,
         }
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
     from shipway.cli.moving import run_import
     from shipway.cli.session import Manner
 
@@ -168,7 +168,7 @@ def load(
     """Load images from an archive made by `shipway save` or `docker save`."""
     with _usage():
         wanted: LoadKeywords = {"workers": _choice(workers)}
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
     from shipway.cli.archiving import run_load
     from shipway.cli.session import Manner
 
@@ -226,7 +226,7 @@ def push(
         raise typer.BadParameter("give either --all-tags or names by --tag")
     wanted: PushKeywords = {"tags": tags or [], "worker": worker}
     with _usage():
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
     from shipway.cli.moving import run_push, run_push_all
     from shipway.cli.session import Manner
 
@@ -249,7 +249,7 @@ def pull(
     """Pull an image onto workers, at the same time."""
     with _usage():
         wanted: PullKeywords = {"workers": _choice(workers), "platform": platform}
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
     from shipway.cli.moving import run_pull
     from shipway.cli.session import Manner
 
@@ -271,7 +271,7 @@ def prune(
     """Remove build cache and images without a name from workers."""
     with _usage():
         wanted: PruneKeywords = {"workers": _choice(workers), "keep_bytes": arguments.size(keep_storage)}
-        limit(wanted, timeout, priority)
+        limit(wanted, timeout, priority, detach=detach)
     from shipway.cli.moving import run_prune
     from shipway.cli.session import Manner
 

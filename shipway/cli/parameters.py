@@ -34,7 +34,9 @@ Progress = Annotated[ProgressChoice, typer.Option(help="How to show it.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the job's id and leave it to run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]
 Timeout = Annotated[str | None, typer.Option(metavar="DURATION", help="Limit for the job: 90, 90s, 15m or 2h.")]
-Priority = Annotated[int | None, typer.Option(min=0, max=9, help="0 is served first, 9 last.")]
+Priority = Annotated[
+    int | None, typer.Option(min=0, max=9, help="0 is served first, 9 last. [default: 5; 7 with --detach]")
+]
 Worker = Annotated[str | None, typer.Option(metavar="NAME", help="Worker to use. [default: any that fits]")]
 Workers = Annotated[str, typer.Option(metavar="any|all|NAME,…", help="Workers to use.")]
 Change = Annotated[
@@ -45,7 +47,11 @@ Push = Annotated[bool, typer.Option("--push", help="Push every name to its regis
 Compression = Annotated[CompressionChoice, typer.Option(help="How to pack the archive.")]
 
 
-def limit(wanted: JobKeywords, timeout: str | None, priority: int | None) -> None:
+BATCH = 7
+"""Priority of a job that nobody waits for (`--detach`), if nothing else is said: what people wait for is 5."""
+
+
+def limit(wanted: JobKeywords, timeout: str | None, priority: int | None, *, detach: bool = False) -> None:
     """Add what was said of a job's time and place in the queue.
 
     Raises:
@@ -53,5 +59,5 @@ def limit(wanted: JobKeywords, timeout: str | None, priority: int | None) -> Non
     """
     if timeout is not None:
         wanted["timeout"] = arguments.duration(timeout)
-    if priority is not None:
-        wanted["priority"] = priority
+    if priority is not None or detach:
+        wanted["priority"] = BATCH if priority is None else priority

@@ -8,7 +8,7 @@ from shipway.models.error import Problem
 from shipway.models.event import Step
 from shipway.models.figures import cache_hit_ratio, counted_steps, names_of  # noqa: F401  (found here, too)
 from shipway.models.image import ImageDescription
-from shipway.models.spec import Kind, Spec
+from shipway.models.spec import SHARED_QUEUE, Kind, Spec
 from shipway.models.states import JobState
 
 
@@ -77,6 +77,7 @@ class Job(BaseModel):
     version: int = 1
     id: str
     project: str
+    queue: str = Field(SHARED_QUEUE, description="the queue that it waits in")
     kind: Kind
     state: JobState
     attempt: int = Field(0, description="how many times a worker has taken it")

@@ -26,6 +26,11 @@ def own_queue(worker: str) -> str:
     return f"{SHARED_QUEUE}.worker.{worker}"
 
 
+def pool_queue(pool: str) -> str:
+    """Name of the queue that the workers of a pool read; that of no pool is everybody's."""
+    return f"{SHARED_QUEUE}.pool.{pool}" if pool else SHARED_QUEUE
+
+
 class Kind(StrEnum):
     """The kinds of job."""
 
@@ -75,10 +80,9 @@ class Options(Frozen):
     timeout: float = Field(3600, gt=0, le=86_400, description="seconds the job may run")
     priority: int = Field(5, ge=0, le=9, description="0 is served first")
 
-    @property
-    def queue(self) -> str:
-        """Name of the queue that the job waits in: everybody's, or that of one worker."""
-        return SHARED_QUEUE if self.worker is None else own_queue(self.worker)
+    def queue(self, pool: str = "") -> str:
+        """Name of the queue that the job waits in: that of its project's pool, or of one worker."""
+        return pool_queue(pool) if self.worker is None else own_queue(self.worker)
 
 
 def _reference(text: str) -> str:

@@ -15,12 +15,28 @@ class WorkerState(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class StepLimits(BaseModel):
+    """What one step of a build may use of its machine, where the engine can keep it to that.
+
+    The classic builder keeps to `memory` and `cpus` at every step, the container of a commit to `pids` as well.
+    BuildKit knows none of the three: only `cgroup_parent`, and what the machine lets that cgroup have, holds there.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    memory: int | None = Field(None, description="bytes, swap included; as much as there is when null")
+    cpus: float | None = Field(None, description="processors, such as 1.5; all when null")
+    pids: int | None = Field(None, description="processes and threads; as many as the machine lets when null")
+    cgroup_parent: str | None = Field(None, description="control group that steps run in; the daemon's own when null")
+
+
 class Worker(BaseModel):
     """One Celery worker bound to one Docker daemon."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    pool: str = Field("", description="the circle of projects it builds for; all that have no pool when empty")
     state: WorkerState = WorkerState.READY
     problem: str | None = Field(None, description="why it takes no jobs")
     daemon_version: str | None = None
@@ -32,4 +48,7 @@ class Worker(BaseModel):
     disk_size: int | None = Field(None, description="bytes of that disk")
     capacity: int = Field(description="how many jobs it runs at once")
     running: int = Field(0, description="how many it runs now")
+    limits: StepLimits = Field(
+        StepLimits(), description="what a step may use; BuildKit ignores all of it but `cgroup_parent`"
+    )
     last_seen: float = Field(description="seconds since the epoch, by Redis's clock")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from shipway.models.spec import Credentials, RegistryLogin
 from shipway.storage import keys
@@ -41,6 +43,24 @@ class LoginStore:
         for sealed in cast("list[str]", await self._redis.hvals(keys.logins(project))):
             found |= self._sealer.unseal(sealed).registries
         return found
+
+    async def reseal(self) -> int:
+        """Seal every project's logins anew with the first key; returns how many. Then the older keys can go.
+
+        Raises:
+            BuildSystemError: one was sealed with a key that this process doesn't have.
+        """
+        count = 0
+        async for key in self._redis.scan_iter(keys.logins("*")):
+            count += await self._redis.transaction(partial(self._reseal, key), key, value_from_callable=True)
+        return count
+
+    async def _reseal(self, key: str, pipe: Pipeline) -> int:
+        stored: Any = await pipe.hgetall(key)
+        pipe.multi()  # type: ignore[no-untyped-call]
+        for registry, sealed in stored.items():
+            pipe.hset(key, registry, self._sealer.seal(self._sealer.unseal(sealed)))
+        return len(stored)
 
     async def registries(self, project: str) -> list[str]:
         """List the registries that a project has logins for."""

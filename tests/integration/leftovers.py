@@ -72,7 +72,7 @@ def _no_more_than(daemon: Dockerd, known: set[str]) -> bool:
     return set(containers(daemon)) <= known
 
 
-CELERYS = ("_kombu.binding*", "unacked*", "shipway", "shipway\x06*", "shipway.worker.*")
+CELERYS = ("_kombu.binding*", "unacked*", "shipway", "shipway\x06*", "shipway.worker.*", "shipway.pool.*")
 """Celery's own keys: its bindings, its unacknowledged messages, and a list for each queue and priority."""
 
 

@@ -144,7 +144,7 @@ class JobStates(RuleBasedStateMachine):
             waiting = {
                 job_id: one
                 for job_id, one in self.expected.items()
-                if one.state is JobState.QUEUED and one.spec.queue == queue
+                if one.state is JobState.QUEUED and one.spec.queue() == queue
             }
             turns = [
                 (self.count(project, JobState.RUNNING), _last(self.served, project), project)

@@ -159,6 +159,21 @@ def test_body_that_stops_coming_is_given_up(hasty: HttpApi, path: str, kind: str
     assert b'"body-timeout"' in answer
 
 
+@pytest.mark.parametrize("head", [b"", b"GET /healthz HTTP/1.1\r\nHost:"])
+def test_connection_without_a_whole_head_is_closed(hasty: HttpApi, head: bytes) -> None:
+    url = httpx.URL(hasty.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
+        connection.sendall(head)
+
+        assert connection.recv(100) == b""
+
+
+def test_head_that_is_too_long_is_refused(hasty: HttpApi) -> None:
+    answer = hasty.http.get("/healthz", headers={"X-Long": "x" * 100_000})
+
+    assert answer.status_code in (400, 431)
+
+
 def test_body_that_trickles_is_given_up(hasty: HttpApi) -> None:
     with connected(hasty, "POST /v1/contexts HTTP/1.1") as connection:
         connection.sendall(b"Content-Type: application/x-tar\r\nContent-Length: 99999\r\n\r\n")

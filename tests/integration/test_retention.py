@@ -42,7 +42,7 @@ class Storage:
     async def run(self, number: int) -> str:
         """Let one job go through all of its life."""
         job_id, _ = await self.jobs.accept("project", SPEC)
-        claim = await self.jobs.claim("worker", [SPEC.queue], job_id, str(number))
+        claim = await self.jobs.claim("worker", [SPEC.queue()], job_id, str(number))
         assert claim is not None
         await self.jobs.append(claim, 1, [LogChunk(text=f"line {number}-{i}\n" * 5) for i in range(20)])
         await self.jobs.settle(job_id, claim.attempt, JobState.SUCCEEDED)
@@ -142,7 +142,7 @@ async def test_half_of_a_blob_that_a_killed_process_left_is_removed(storage: Sto
 
 async def test_credentials_are_gone_when_the_job_has_ended(storage: Storage) -> None:
     job_id, _ = await storage.jobs.accept("project", SPEC, "sealed")
-    claim = await storage.jobs.claim("worker", [SPEC.queue], job_id, "1")
+    claim = await storage.jobs.claim("worker", [SPEC.queue()], job_id, "1")
     assert claim is not None
     assert await storage.jobs.credentials(job_id) == "sealed"
 

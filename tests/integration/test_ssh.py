@@ -21,8 +21,7 @@ from shipway.models.agent import FAILED, REQUEST_IDENTITIES
 from shipway.models.job import JobState
 from tests.integration.command import Shipway, write
 from tests.integration.contexts import once, script
-from tests.integration.http_api import HttpApi, refusal
-from tests.integration.test_tokens import made
+from tests.integration.http_api import HttpApi, made, refusal
 
 SSH_ADD = "chmod +x /client/*; LD_LIBRARY_PATH=/client /client/loader /client/ssh-add"
 SSH_KEYGEN = "chmod +x /client/*; LD_LIBRARY_PATH=/client /client/loader /client/ssh-keygen"

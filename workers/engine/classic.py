@@ -17,6 +17,7 @@ from workers.engine.api import DaemonApi
 from workers.engine.classic_context import ClassicContext, classic_context
 from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
+from workers.engine.limits import classic_limits
 from workers.engine.logins import config_header
 from workers.engine.names import owned_name
 from workers.engine.parameters import classic_parameters
@@ -60,6 +61,7 @@ class ClassicBuild:
 
     async def _follow(self, context: ClassicContext) -> None:
         query = classic_parameters(self._request.spec, dockerfile=context.dockerfile)
+        query += classic_limits(self._request.limits)
         headers = {"Content-Type": "application/x-tar", **config_header(self._request.credentials.registries)}
         body = self._body(context.source)
         try:

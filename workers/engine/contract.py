@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from shipway.context.source import ContextSource
 from shipway.models.event import EventBody, Step
 from shipway.models.spec import BuildSpec, Credentials
+from shipway.models.worker import StepLimits
 
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Has an ssh agent elsewhere answer a request; raises JobError when it can't be had."""
@@ -69,6 +70,7 @@ class BuildRequest:
         shared_key: the same for builds that share most of their files: the daemon keeps its last copy under
             this key and asks only for what changed.
         agents: has ssh agents elsewhere answer for steps, by id.
+        limits: what one step may use, as far as the builder keeps to it.
     """
 
     spec: BuildSpec
@@ -77,6 +79,7 @@ class BuildRequest:
     build_id: str
     shared_key: str
     agents: Mapping[str, Ask] = field(default_factory=dict)
+    limits: StepLimits = field(default_factory=StepLimits)
 
 
 @dataclass(frozen=True, slots=True)

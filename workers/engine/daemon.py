@@ -12,6 +12,7 @@ from aiodocker import DockerError
 from shipway.exceptions import JobError
 from shipway.models.event import Warned
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
+from shipway.models.worker import StepLimits
 from workers.engine import failures, names, refusals
 from workers.engine.api import DaemonApi, lost
 from workers.engine.buildkit import BuildKitBuild
@@ -47,12 +48,16 @@ class Engine:
         containers: makes, changes, commits and removes its containers.
     """
 
-    def __init__(self, host: str | None = None) -> None:
-        """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket."""
+    def __init__(self, host: str | None = None, limits: StepLimits | None = None) -> None:
+        """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket.
+
+        `limits` hold for the steps of all builds, and for all containers that are made here.
+        """
         self._api = DaemonApi(host)
+        self._limits = limits or StepLimits()
         self._platform: str | None = None
         self.images = Images(self._api)
-        self.containers = Containers(self._api)
+        self.containers = Containers(self._api, self._limits)
 
     async def __aenter__(self) -> Self:
         await self._api.__aenter__()
@@ -122,7 +127,7 @@ class Engine:
             BuildUserError: the Dockerfile, the context or a credential is at fault.
             BuildSystemError: the daemon or a registry is.
         """
-        request = BuildRequest(spec, sources, credentials, build_id, shared_key, agents or {})
+        request = BuildRequest(spec, sources, credentials, build_id, shared_key, agents or {}, self._limits)
         async with Canary(self._api) as canary:
             try:
                 outcome = await _builder(spec)(self._api, request, sink).run()

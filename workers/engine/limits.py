@@ -1,0 +1,41 @@
+"""How a daemon is told what a step may use.
+
+Sources: Docker Engine API 1.41 to 1.51, `ImageBuild` (whose memory and CPU parameters only the classic builder reads)
+and `ContainerCreate`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shipway.models.worker import StepLimits
+
+PERIOD = 100_000
+"""Microseconds over which the kernel counts a step's time on processors."""
+Pairs = list[tuple[str, str]]
+
+
+def classic_limits(limits: StepLimits) -> Pairs:
+    """For the query of a build by the classic builder, which has no word for processes."""
+    pairs = cgroup_parent(limits)
+    pairs += [("memory", str(limits.memory)), ("memswap", str(limits.memory))] if limits.memory else []
+    pairs += [("cpuperiod", str(PERIOD)), ("cpuquota", str(int(limits.cpus * PERIOD)))] if limits.cpus else []
+    return pairs
+
+
+def cgroup_parent(limits: StepLimits) -> Pairs:
+    """For the query of any build: all that BuildKit knows."""
+    return [("cgroupparent", limits.cgroup_parent)] if limits.cgroup_parent else []
+
+
+def host_config(limits: StepLimits) -> dict[str, Any]:
+    """For a container."""
+    asked: dict[str, Any] = {
+        "CgroupParent": limits.cgroup_parent,
+        "Memory": limits.memory,
+        "MemorySwap": limits.memory,
+        "CpuPeriod": PERIOD if limits.cpus else None,
+        "CpuQuota": int(limits.cpus * PERIOD) if limits.cpus else None,
+        "PidsLimit": limits.pids,
+    }
+    return {name: value for name, value in asked.items() if value}
