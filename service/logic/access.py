@@ -91,6 +91,8 @@ def _read(spec: Spec) -> Iterator[tuple[str, str]]:
     if spec.kind is Kind.BUILD:
         yield from (("cache_from", image) for image in spec.cache_from)
         yield from (("build_contexts", image) for image in spec.context_images)
+        if spec.sbom is not None:
+            yield "sbom", spec.sbom
 
 
 def _check_repository(patterns: Sequence[str], image: str, field: str, what: str) -> None:

@@ -92,6 +92,12 @@ def build(
     build_context: Annotated[
         list[str] | None, typer.Option(metavar="NAME=SOURCE", help="Further context: PATH, URL or docker-image://NAME.")
     ] = None,
+    provenance: Annotated[
+        str | None, typer.Option(metavar="true|mode=max", help="Attest how the image was built.")
+    ] = None,
+    sbom: Annotated[
+        str | None, typer.Option(metavar="true|generator=IMAGE", help="Attest what is in the image.")
+    ] = None,
     builder: Annotated[BuilderChoice, typer.Option(help="Builder of the daemon.")] = BuilderChoice.BUILDKIT,
     worker: Worker = None,
     timeout: Timeout = None,
@@ -124,6 +130,8 @@ def build(
             "extra_hosts": add_host or [],
             "cache_from": arguments.cache_from(cache_from or []),
             "builder": builder.value,
+            "provenance": arguments.provenance(provenance),
+            "sbom": arguments.sbom(sbom),
             "secrets": arguments.secrets(secret or []),
             "ssh": agents.keys,
             "agents": list(agents.agents),

@@ -128,6 +128,28 @@ def cache_from(given: Iterable[str]) -> list[str]:
     return found
 
 
+SCANNER = "docker/buildkit-syft-scanner:stable-1"
+"""What Docker's own client has list the contents of an image."""
+
+
+def provenance(given: str | None) -> str | None:
+    """`--provenance true|false|mode=min|mode=max`."""
+    modes = {None: None, "false": None, "true": "min", "mode=min": "min", "mode=max": "max"}
+    if given not in modes:
+        raise ArgumentError(f"--provenance {given!r}: true, false, mode=min or mode=max")
+    return modes[given]
+
+
+def sbom(given: str | None) -> str | None:
+    """`--sbom true|false|generator=IMAGE`: the image of a scanner."""
+    if given is None or given in ("true", "false"):
+        return SCANNER if given == "true" else None
+    generator = _fields(given, "--sbom").get("generator")
+    if not generator:
+        raise ArgumentError(f"--sbom {given!r}: true, false or generator=IMAGE")
+    return generator
+
+
 class ImageFilters(NamedTuple):
     """Which images are wanted: with or without a name, and of a name that fits one of some patterns."""
 

@@ -37,6 +37,8 @@ class BuildKeywords(TypedDict, total=False):
     agents: Sequence[str]
     build_contexts: Mapping[str, str]
     builder: str
+    provenance: str | None
+    sbom: str | None
     worker: str | None
     timeout: float
     priority: int

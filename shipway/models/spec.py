@@ -206,6 +206,12 @@ class BuildOptions(Options):
         (), max_length=MAX_AGENTS, description="ids of ssh agents that the client answers for while the build runs"
     )
     builder: Builder = Builder.BUILDKIT
+    provenance: Literal["min", "max"] | None = Field(
+        None, description="attest how the image was built, in short or in full (BuildKit, containerd image store)"
+    )
+    sbom: ImageName | None = Field(
+        None, description="attest what is in the image, by a scanner: the name of its image (as `provenance`)"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -213,7 +219,14 @@ class BuildOptions(Options):
             raise PydanticCustomError("context-missing", "give either a context or a remote URL")
         if self.build_contexts and self.builder is not Builder.BUILDKIT:
             raise PydanticCustomError("build-contexts-unsupported", "only BuildKit knows further contexts")
+        if self.attested and self.builder is not Builder.BUILDKIT:
+            raise PydanticCustomError("attestations-unsupported", "only BuildKit attests what it builds")
         return self
+
+    @property
+    def attested(self) -> bool:
+        """Whether the image is to carry attestations."""
+        return self.provenance is not None or self.sbom is not None
 
     @property
     def uploaded_contexts(self) -> dict[str, str]:

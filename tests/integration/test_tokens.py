@@ -205,6 +205,7 @@ def test_secret_of_a_token_is_nowhere_but_in_its_answer(api: HttpApi, stack: Sta
         ("/v1/builds", {"tags": ["registry.example.evil/team/app"]}, "tags"),
         ("/v1/builds", {"cache_from": ["registry.example/other/app"]}, "cache_from"),
         ("/v1/builds", {"build_contexts": {"x": "docker-image://registry.example/other/app"}}, "build_contexts"),
+        ("/v1/builds", {"sbom": "registry.example/other/scanner"}, "sbom"),
         ("/v1/commits", {"image": "registry.example/other/base"}, "image"),
         ("/v1/commits", {"image": f"{TEAM}/base", "tags": ["registry.example/other/app"]}, "tags"),
         ("/v1/imports", {"artifact": "0" * 26, "tags": ["registry.example/other/app"]}, "tags"),

@@ -1,4 +1,4 @@
-"""BuildKit's own API, past Docker's: what `POST /build` has no words for, further contexts above all.
+"""BuildKit's own API, past Docker's: what `POST /build` has no words for: further contexts, attestations.
 
 `POST /grpc` asks the daemon to switch to HTTP/2 on the same connection, as buildx does. Sources: moby
 `api/server/router/grpc`, buildkit `api/services/control/control.proto`.

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiodocker import DockerError
 
-from shipway.exceptions import JobError
+from shipway.exceptions import BuildUserError, JobError
 from shipway.models.event import Warned
 from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
 from shipway.models.worker import StepLimits
@@ -30,6 +30,8 @@ _BUILDKIT_SINCE = (1, 39)
 JSON = {"Content-Type": "application/json"}
 REGISTRY = 15.0
 """Seconds that a registry may take to say whether it takes a login."""
+CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]
+"""How a daemon says that it keeps images as registries do, as indexes that may carry attestations."""
 _KILLED = 137
 """Exit code of a step that was killed: by its own memory limit, or by a daemon that is shutting down."""
 LOOKING_UP = 10.0
@@ -127,6 +129,7 @@ class Engine:
             BuildUserError: the Dockerfile, the context or a credential is at fault.
             BuildSystemError: the daemon or a registry is.
         """
+        await self._check_store(spec)
         request = BuildRequest(spec, sources, credentials, build_id, shared_key, agents or {}, self._limits)
         async with Canary(self._api) as canary:
             try:
@@ -162,6 +165,15 @@ class Engine:
         """
         return await registered(self._api, names.reference(reference), login, limit=LOOKING_UP)
 
+    async def _check_store(self, spec: BuildSpec) -> None:
+        """Refuse attestations where the daemon's store of images has no place for them."""
+        if spec.attested and CONTAINERD_STORE not in ((await self._ask("info")).get("DriverStatus") or ()):
+            raise BuildUserError(
+                "this worker's daemon can't attest what it builds: that needs the containerd image store, which its "
+                "operator can turn on (Engine 24 or newer)",
+                slug="attestations-unsupported",
+            )
+
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
         """Warn of an image for another platform: Engine 20.10 takes a local base image of any."""
         if wanted is None:
@@ -182,7 +194,7 @@ class Engine:
 def _builder(spec: BuildSpec) -> type[BuildKitBuild | ClassicBuild]:
     if spec.builder is Builder.CLASSIC:
         return ClassicBuild
-    return SolvedBuild if spec.build_contexts else BuildKitBuild
+    return SolvedBuild if spec.build_contexts or spec.attested else BuildKitBuild
 
 
 def _patience(error: JobError) -> float:

@@ -34,7 +34,7 @@ def directory_name(context: str) -> str:
 
 
 def solve_request(spec: BuildSpec, *, session: str, build_id: str) -> SolveRequest:
-    """For BuildKit past `POST /build`: the same, and further contexts."""
+    """For BuildKit past `POST /build`: the same, further contexts, and attestations."""
     inline = spec.build_args.get(INLINE_CACHE, "").lower() in ("1", "t", "true")
     return SolveRequest(
         Ref=build_id,
@@ -53,6 +53,8 @@ def _frontend_attributes(spec: BuildSpec) -> dict[str, str]:
         "platform": spec.platform,
         "force-network-mode": spec.network if spec.network != "default" else None,
         "cache-from": ",".join(spec.cache_from),
+        "attest:provenance": spec.provenance and f"mode={spec.provenance}",
+        "attest:sbom": spec.sbom and f"generator={spec.sbom}",
         "add-hosts": ",".join(host.replace(":", "=", 1) for host in _hosts(spec)),
     }
     return {

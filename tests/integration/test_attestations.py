@@ -1,0 +1,91 @@
+"""What an image carries about itself: how it was built and what is in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from deploy.local import base_image
+from deploy.local.dockerd import Dockerd
+from deploy.local.engine import ENGINE_28, engine
+from deploy.local.registry import Registry
+from deploy.local.stack import Plan, Stack
+from tests.integration.contexts import once, script
+from tests.integration.http_api import HttpApi, refusal
+
+ANY = {"Accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
+STATEMENT = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document"}
+SCANNER = f"""#!/bin/sh
+[ -e "$BUILDKIT_SCAN_SOURCE/marker" ] || exit 1
+echo '{json.dumps({**STATEMENT, "predicate": {"name": "seen"}})}' > "$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"
+"""
+"""A scanner as BuildKit runs them: it finds the image's files in one folder and leaves its statement in another."""
+
+
+@pytest.fixture(scope="module")
+def attesting(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
+    """A stack whose daemon keeps images in containerd's store."""
+    if os.environ.get("SHIPWAY_TEST_ENGINE") != ENGINE_28.name:
+        pytest.skip("the installed engine has no containerd image store")
+    folder = tmp_path_factory.mktemp("attesting")
+    store = ("--feature", "containerd-snapshotter=true")
+    with Dockerd(folder / "data", engine=engine("28"), extra=store) as daemon:
+        base_image.make(daemon.api)
+        with (
+            Stack(Plan(folder / "stack"), registry=registry, dockerd=daemon) as stack,
+            HttpApi(stack.service.url, stack.token) as api,
+        ):
+            yield api
+
+
+def blob(registry: Registry, name: str, digest: str) -> dict[str, object]:
+    answer = httpx.get(f"{registry.url}/v2/{name}/blobs/{digest}", trust_env=False)
+    return dict(answer.raise_for_status().json())
+
+
+def test_pushed_image_carries_its_provenance_and_its_contents(attesting: HttpApi, registry: Registry) -> None:
+    scanner, name = f"{registry.address}/scanner/{once()}:1", f"attested/{once()}"
+    files = {
+        **script("FROM base", "COPY --chmod=755 scan /scan", 'ENTRYPOINT ["/scan"]'),
+        "scan": SCANNER.encode(),
+    }
+    attesting.succeed(files, tags=[scanner], push=True)
+
+    job = attesting.succeed(
+        script("FROM base", "RUN touch /marker"),
+        tags=[f"{registry.address}/{name}:1"],
+        push=True,
+        provenance="max",
+        sbom=scanner,
+    )
+
+    manifests = f"{registry.url}/v2/{name}/manifests"
+    index = httpx.get(f"{manifests}/1", headers=ANY, trust_env=False)
+    attested = next(one for one in index.json()["manifests"] if one["platform"]["os"] == "unknown")
+    manifest = httpx.get(f"{manifests}/{attested['digest']}", headers=ANY, trust_env=False).json()
+    statements = {
+        layer["annotations"]["in-toto.io/predicate-type"]: blob(registry, name, layer["digest"])
+        for layer in manifest["layers"]
+    }
+    assert index.headers["docker-content-digest"] == job.result.pushed[0].digest
+    assert statements["https://spdx.dev/Document"]["predicate"] == {"name": "seen"}
+    [provenance] = [one for kind, one in statements.items() if "provenance" in kind]
+    assert "touch /marker" in json.dumps(provenance)
+
+
+def test_daemon_that_can_not_attest_says_so(api: HttpApi) -> None:
+    job = api.build(script("FROM base", f"RUN echo {once()}"), provenance="min")
+
+    assert job.error is not None
+    assert (job.error.slug, job.error.retryable) == ("attestations-unsupported", False)
+    assert job.steps == ()
+
+
+def test_classic_builder_attests_nothing(api: HttpApi) -> None:
+    answer = api.ask(script("FROM base"), builder="classic", sbom="scanner:1")
+
+    assert refusal(answer) == (422, "attestations-unsupported")
