@@ -46,6 +46,10 @@ class WorkerSettings(Settings):
     worker_cgroup_parent: str | None = Field(
         None, description="control group that steps run in: what it is limited to holds for BuildKit too"
     )
+    worker_signer: Path | None = Field(
+        None, description="program that signs what was pushed: run with name@digest, without a shell"
+    )
+    worker_signer_timeout: float = Field(60, gt=0, description="seconds that signing one image may take")
     docker_host: str | None = Field(None, description="the daemon; Docker's own default when empty")
 
     worker_idle_timeout: float = Field(1800, description="seconds without any event after which a job is ended")

@@ -12,7 +12,7 @@ import stamina
 
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
 from shipway.models.error import Problem
-from shipway.models.event import EventBody, Progress, Pushed, Warned
+from shipway.models.event import EventBody, LogChunk, Progress, Pushed, Warned
 from shipway.models.job import PushedReference, Result
 from shipway.models.reference import Reference
 from shipway.models.spec import IMAGE_ID, Credentials, Frozen
@@ -21,6 +21,7 @@ from workers import metrics
 from workers.logins import own_logins
 from workers.parts import Parts
 from workers.recorder import Recorder
+from workers.signing import sign
 from workers.tracing import Phase
 
 S = TypeVar("S", bound=Frozen)
@@ -158,6 +159,7 @@ class Work(ABC, Generic[S]):
         try:
             meter = _Meter(self.recorder)
             digest = await self._pushed(tag, lambda: self.parts.engine.push(tag, login, meter))
+            await self._sign(tag, digest)
             outcome = "succeeded"
             metrics.PUSH_BYTES.inc(meter.bytes)
         except JobError as fault:
@@ -167,6 +169,13 @@ class Work(ABC, Generic[S]):
             metrics.PUSH_SECONDS.labels(outcome).observe(time.monotonic() - began)
         await self.recorder(Pushed(reference=tag, digest=digest))
         return digest
+
+    async def _sign(self, tag: str, digest: str) -> None:
+        settings = self.parts.settings
+        if settings.worker_signer is not None:
+            image = f"{Reference.parse(tag).name}@{digest}"
+            told = await sign(settings.worker_signer, image, settings.worker_signer_timeout)
+            await self.recorder(LogChunk(text=told or f"signed {image}\n"))
 
     async def _pushed(self, tag: str, push: Any) -> str:
         why = ""
