@@ -18,6 +18,7 @@ from workers.engine.stream import Message, error_in, messages
 from workers.engine.throttle import Throttle
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IN_WORDS = re.compile(r"\S+: digest: (sha256:[0-9a-f]{64}) size: \d+")
 VERIFYING = 60.0
 """Seconds that the registry may take to say which digest it has."""
 
@@ -68,15 +69,22 @@ async def _send(api: DaemonApi, reference: Reference, headers: dict[str, str], s
         async for message in messages(response.content):
             if (text := error_in(message)) is not None:
                 raise failures.of_push(text, str(reference))
-            aux = message.get("aux")
-            if isinstance(aux, dict) and _DIGEST.fullmatch(str(aux.get("Digest"))):
-                digest = str(aux["Digest"])
+            digest = _told_digest(message) or digest
             report = _report(message)
             if report is not None and throttle.passes(report):
                 await sink(report)
     if digest is None:
         raise BuildSystemError(f"the daemon ended the push of {reference} without a digest", slug="push-stream-ended")
     return digest
+
+
+def _told_digest(message: Message) -> str | None:
+    """The digest of what was pushed: a field of its own, or (with the containerd image store) in words only."""
+    aux = message.get("aux")
+    if isinstance(aux, dict) and _DIGEST.fullmatch(str(aux.get("Digest"))):
+        return str(aux["Digest"])
+    words = _IN_WORDS.fullmatch(str(message.get("status")))
+    return words[1] if words else None
 
 
 def _report(message: Message) -> Progress | None:
