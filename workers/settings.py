@@ -44,7 +44,7 @@ class WorkerSettings(Settings):
         None, gt=0, description="processes that a commit may start; both builders ignore it"
     )
     worker_cgroup_parent: str | None = Field(
-        None, description="control group that steps run in: what it is limited to holds for BuildKit too"
+        None, description="control group of steps of the classic builder and of commits; BuildKit ignores it"
     )
     worker_signer: Path | None = Field(
         None, description="program that signs what was pushed: run with name@digest, without a shell"

@@ -19,7 +19,7 @@ class StepLimits(BaseModel):
     """What one step of a build may use of its machine, where the engine can keep it to that.
 
     The classic builder keeps to `memory` and `cpus` at every step, the container of a commit to `pids` as well.
-    BuildKit knows none of the three: only `cgroup_parent`, and what the machine lets that cgroup have, holds there.
+    BuildKit ignores all of this: its steps run in the control group that the daemon was started with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,7 +48,5 @@ class Worker(BaseModel):
     disk_size: int | None = Field(None, description="bytes of that disk")
     capacity: int = Field(description="how many jobs it runs at once")
     running: int = Field(0, description="how many it runs now")
-    limits: StepLimits = Field(
-        StepLimits(), description="what a step may use; BuildKit ignores all of it but `cgroup_parent`"
-    )
+    limits: StepLimits = Field(StepLimits(), description="what a step may use; BuildKit ignores it")
     last_seen: float = Field(description="seconds since the epoch, by Redis's clock")

@@ -70,6 +70,9 @@ RULES = {
     "POST /v1/jobs/{id}/cancel": Rule("build", "job"),
     "POST /jobs/{id}/cancel": Rule("build", "build"),
     "POST /jobs/{id}/rebuild": Rule("build", "build"),
+    # Whose job it is counts there as well: `test_ssh.py`, for which a step has to wait.
+    "GET /v1/jobs/{id}/agent": Rule("build"),
+    "PUT /v1/jobs/{id}/agent/{number}": Rule("build", body=NONE),
     "POST /v1/pushes": Rule("push", "image", {"image": "{}", "tags": ["{registry}/pushed:1"]}),
     "PUT /v1/registries/{registry}": Rule("push", body=NONE),
     "DELETE /v1/registries/{registry}": Rule("push", "registry"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
@@ -20,7 +21,7 @@ def capped(stack: Stack) -> Iterator[HttpApi]:
     settings = {
         "SHIPWAY_WORKER_STEP_MEMORY": str(MEMORY),
         "SHIPWAY_WORKER_STEP_CPUS": "0.5",
-        "SHIPWAY_WORKER_STEP_PIDS": "20",
+        "SHIPWAY_WORKER_STEP_PIDS": "234",
         "SHIPWAY_WORKER_CGROUP_PARENT": "/shipway-steps",
     }
     worker = stack.add_worker(CAPPED, settings=settings)
@@ -45,11 +46,13 @@ def test_steps_of_the_classic_builder_are_capped(capped: HttpApi) -> None:
     assert "/shipway-steps/" in words
 
 
-def test_steps_of_buildkit_run_in_the_cgroup_that_is_capped(capped: HttpApi) -> None:
+def test_steps_of_buildkit_run_in_the_cgroup_of_the_daemon(capped: HttpApi, dockerd: Dockerd) -> None:
+    """Which is all that caps them."""
     job = capped.succeed(script("FROM base", f"RUN {SHOWN} # {once()}"), worker=CAPPED)
+    words = capped.log(job.id)
 
-    assert "/shipway-steps/" in capped.log(job.id)
-    assert str(MEMORY) not in capped.log(job.id)
+    assert f"/{dockerd.name}/" in words
+    assert "/shipway-steps/" not in words.replace(SHOWN, "")
 
 
 def test_container_of_a_commit_is_capped(capped: HttpApi) -> None:
@@ -59,7 +62,7 @@ def test_container_of_a_commit_is_capped(capped: HttpApi) -> None:
 
     assert job.error is None
     assert str(MEMORY) in words
-    assert "\n20\n" in words
+    assert "\n234\n" in words
 
 
 def test_worker_tells_what_its_steps_may_use(capped: HttpApi) -> None:

@@ -15,7 +15,6 @@ from workers.engine import failures
 from workers.engine.api import DaemonApi
 from workers.engine.contract import BuildOutcome, BuildRequest, Sink
 from workers.engine.finishing import finish
-from workers.engine.limits import cgroup_parent
 from workers.engine.parameters import buildkit_parameters, directory_name
 from workers.engine.session import Auth, FileSync, Secrets, Service, Ssh, open_session
 from workers.engine.session.proto.control_pb2 import StatusResponse
@@ -65,7 +64,6 @@ class BuildKitBuild:
 
     async def _follow(self, session: str) -> None:
         query = buildkit_parameters(self._request.spec, session=session, build_id=self._request.build_id)
-        query += cgroup_parent(self._request.limits)
         async with self._api.request("POST", "build", query=query) as response:
             try:
                 await self._read(response)

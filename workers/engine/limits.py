@@ -1,7 +1,7 @@
 """How a daemon is told what a step may use.
 
-Sources: Docker Engine API 1.41 to 1.51, `ImageBuild` (whose memory and CPU parameters only the classic builder reads)
-and `ContainerCreate`.
+Sources: Docker Engine API 1.41 to 1.51, `ImageBuild` and `ContainerCreate`. Only the classic builder reads these
+parameters of a build; BuildKit ignores all of them, `cgroupparent` included (seen on 20.10 and 28.5).
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ Pairs = list[tuple[str, str]]
 
 def classic_limits(limits: StepLimits) -> Pairs:
     """For the query of a build by the classic builder, which has no word for processes."""
-    pairs = cgroup_parent(limits)
+    pairs = [("cgroupparent", limits.cgroup_parent)] if limits.cgroup_parent else []
     pairs += [("memory", str(limits.memory)), ("memswap", str(limits.memory))] if limits.memory else []
     pairs += [("cpuperiod", str(PERIOD)), ("cpuquota", str(int(limits.cpus * PERIOD)))] if limits.cpus else []
     return pairs
-
-
-def cgroup_parent(limits: StepLimits) -> Pairs:
-    """For the query of any build: all that BuildKit knows."""
-    return [("cgroupparent", limits.cgroup_parent)] if limits.cgroup_parent else []
 
 
 def host_config(limits: StepLimits) -> dict[str, Any]:

@@ -24,8 +24,6 @@ class SolvedBuild(BuildKitBuild):
 
     async def _follow(self, session: str) -> None:
         request = solve_request(self._request.spec, session=session, build_id=self._request.build_id)
-        if self._request.limits.cgroup_parent:
-            request.FrontendAttrs["cgroup-parent"] = self._request.limits.cgroup_parent
         async with open_control(self._api) as control:
             # Its trace is asked for first: a build that has ended has none any more.
             telling = asyncio.create_task(self._tell(control))
