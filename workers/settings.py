@@ -33,18 +33,15 @@ class WorkerSettings(Settings):
         description="folder of a Docker config.json whose logins every job on this worker may use; none when empty",
     )
     worker_step_memory: int | None = Field(
-        None, gt=0, description="bytes that a step of the classic builder, or a commit, may use; BuildKit ignores it"
+        None, gt=0, description="bytes that a step of the classic builder may use; BuildKit ignores it"
     )
     worker_step_cpus: float | None = Field(
         None,
         gt=0,
-        description="processors that a step of the classic builder, or a commit, may use; not BuildKit",
-    )
-    worker_step_pids: int | None = Field(
-        None, gt=0, description="processes that a commit may start; both builders ignore it"
+        description="processors that a step of the classic builder may use; not BuildKit",
     )
     worker_cgroup_parent: str | None = Field(
-        None, description="control group of steps of the classic builder and of commits; BuildKit ignores it"
+        None, description="control group of steps of the classic builder; BuildKit ignores it"
     )
     worker_signer: Path | None = Field(
         None, description="program that signs what was pushed: run with name@digest, without a shell"
@@ -61,7 +58,6 @@ class WorkerSettings(Settings):
         return StepLimits(
             memory=self.worker_step_memory,
             cpus=self.worker_step_cpus,
-            pids=self.worker_step_pids,
             cgroup_parent=self.worker_cgroup_parent,
         )
 

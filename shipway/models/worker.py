@@ -18,15 +18,14 @@ class WorkerState(StrEnum):
 class StepLimits(BaseModel):
     """What one step of a build may use of its machine, where the engine can keep it to that.
 
-    The classic builder keeps to `memory` and `cpus` at every step, the container of a commit to `pids` as well.
-    BuildKit ignores all of this: its steps run in the control group that the daemon was started with.
+    The classic builder keeps to this at every step.
+    BuildKit ignores it: its steps run in the control group that the daemon was started with.
     """
 
     model_config = ConfigDict(frozen=True)
 
     memory: int | None = Field(None, description="bytes, swap included; as much as there is when null")
     cpus: float | None = Field(None, description="processors, such as 1.5; all when null")
-    pids: int | None = Field(None, description="processes and threads; as many as the machine lets when null")
     cgroup_parent: str | None = Field(None, description="control group that steps run in; the daemon's own when null")
 
 

@@ -21,7 +21,6 @@ def capped(stack: Stack) -> Iterator[HttpApi]:
     settings = {
         "SHIPWAY_WORKER_STEP_MEMORY": str(MEMORY),
         "SHIPWAY_WORKER_STEP_CPUS": "0.5",
-        "SHIPWAY_WORKER_STEP_PIDS": "234",
         "SHIPWAY_WORKER_CGROUP_PARENT": "/shipway-steps",
     }
     worker = stack.add_worker(CAPPED, settings=settings)
@@ -53,16 +52,6 @@ def test_steps_of_buildkit_run_in_the_cgroup_of_the_daemon(capped: HttpApi, dock
 
     assert f"/{dockerd.name}/" in words
     assert "/shipway-steps/" not in words.replace(SHOWN, "")
-
-
-def test_container_of_a_commit_is_capped(capped: HttpApi) -> None:
-    answer = capped.http.post("/v1/commits", json={"image": "base", "run": [SHOWN], "worker": CAPPED})
-    job = capped.wait(answer.json()["id"])
-    words = capped.log(job.id)
-
-    assert job.error is None
-    assert str(MEMORY) in words
-    assert "\n234\n" in words
 
 
 def test_worker_tells_what_its_steps_may_use(capped: HttpApi) -> None:
