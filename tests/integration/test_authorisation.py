@@ -94,6 +94,11 @@ RULES = {
     "POST /v1/trust": Rule("admin", body=NONE),
     "DELETE /v1/trust/{id}": Rule("admin"),
     "GET /v1/audit": Rule("admin"),
+    "GET /v1/webhooks": Rule("admin"),
+    "POST /v1/webhooks": Rule("admin", body=NONE),
+    "DELETE /v1/webhooks/{id}": Rule("admin"),
+    "POST /v1/webhooks/{id}/test": Rule("admin"),
+    "GET /v1/webhooks/{id}/deliveries": Rule("admin"),
 }
 """Written by hand, not read off the routes: a route that asks for too little does not pass by saying so."""
 ELSEWHERE = {"POST /login"}

@@ -15,8 +15,7 @@ from deploy.local.stack import Plan, Stack
 from deploy.local.waiting import wait_until
 from tests.integration.command import Shipway
 from tests.integration.contexts import once, script
-from tests.integration.http_api import HttpApi, refusal
-from tests.integration.test_tokens import made
+from tests.integration.http_api import HttpApi, made, refusal
 from tests.support.receiver import Posted, Receiver
 
 pytestmark = pytest.mark.engine_independent
