@@ -28,9 +28,8 @@ from shipway.client.wire import WHOLE, Wire
 from shipway.context.packs import MAX_PACK
 from shipway.exceptions import ContextError
 from tests.integration.contexts import once, pack_of, wire
-from tests.integration.http_api import HttpApi, refusal
+from tests.integration.http_api import HttpApi, made, refusal
 from tests.integration.leftovers import kept, orphans
-from tests.integration.test_tokens import made
 from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.engine_independent
