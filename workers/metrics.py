@@ -32,6 +32,7 @@ HIT_RATIO = Histogram(
 ANSWERS = Counter(
     "shipway_instant_answers_total", "How many builds were answered by an earlier result, for nothing had changed"
 )
+JOINED = Counter("shipway_joined_builds_total", "How many builds gave way to an equal one that ran already")
 PUSH_SECONDS = Histogram("shipway_push_seconds", "How long a push of one reference took, in seconds", ["outcome"])
 PUSH_BYTES = Counter("shipway_push_bytes_total", "How many bytes of layers were sent to registries")
 RETRIES = Counter("shipway_retries_total", "How many attempts were followed by another, by slug", ["slug"])

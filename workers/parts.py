@@ -11,6 +11,7 @@ from shipway.storage.agents import AgentMail
 from shipway.storage.answers import AnswerStore
 from shipway.storage.blobs import BlobStore
 from shipway.storage.events import EventLog
+from shipway.storage.flights import FlightStore
 from shipway.storage.jobs import JobStore
 from shipway.storage.lineages import LineageStore
 from shipway.storage.logins import LoginStore
@@ -36,6 +37,7 @@ class Parts:
     agents: AgentMail
     events: EventLog
     answers: AnswerStore
+    flights: FlightStore
     lineages: LineageStore
     trends: TrendLog
     blobs: BlobStore
@@ -63,6 +65,7 @@ class Parts:
                     agents=AgentMail(redis, sealer),
                     events=EventLog(redis, blobs),
                     answers=AnswerStore(redis, settings.retention),
+                    flights=FlightStore(redis, settings),
                     lineages=LineageStore(redis, settings.retention),
                     trends=TrendLog(redis),
                     blobs=blobs,

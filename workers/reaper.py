@@ -87,8 +87,17 @@ class Reaper:
 
     async def _send_again(self, job_id: str, alive: set[str]) -> None:
         job = await self._read(job_id)
-        if job is not None and await self.queue.enqueue(job, worker=_resumes_on(job, alive)):
+        if job is not None and await self.queue.enqueue(job, worker=await self._best(job, alive)):
             metrics.RESENT.inc()
+
+    async def _best(self, job: Job, alive: set[str]) -> str | None:
+        """The worker whose daemon has what a job goes on with: its own image, or that of the equal job it awaited."""
+        if job.result.image_id:
+            worker = job.result.built_on
+        else:
+            awaited = await self._read(job.waited_for) if job.waited_for else None
+            worker = awaited.worker if awaited is not None else None
+        return worker if worker in alive else None
 
     async def _take_back(self, job_id: str) -> None:
         delay = backoff(await self.jobs.losses(job_id) + 1)
@@ -106,8 +115,3 @@ class Reaper:
         except Unavailable as fault:
             log.warning("leaves a job to newer workers", job=job_id, fault=fault.message)
             return None
-
-
-def _resumes_on(job: Job, alive: set[str]) -> str | None:
-    """The worker whose daemon has the image that an earlier attempt built, so that only the push is left to do."""
-    return job.result.built_on if job.result.image_id and job.result.built_on in alive else None

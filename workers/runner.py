@@ -25,6 +25,7 @@ from workers.reaper import backoff
 from workers.recorder import Recorder
 from workers.tracing import trace_attempt
 from workers.work import work_for
+from workers.work.base import GivesWay
 
 log = structlog.get_logger(__name__)
 
@@ -147,6 +148,8 @@ class _Attempt:
             raise end
         if isinstance(end, Stop):
             return await self._stopped(end)
+        if isinstance(end, GivesWay):
+            return await self._join(end.job)
         if end is None:
             # Before anyone hears of success: a push or a save that follows at once must find the image.
             await self._tell_images()
@@ -216,6 +219,11 @@ class _Attempt:
         job_id, attempt = self._job.id, self._claim.attempt
         await patiently(lambda: self._parts.jobs.settle(job_id, attempt, state, error=problem))
         return problem.slug if problem else str(state)
+
+    async def _join(self, leader: str) -> str:
+        await self._recorder.flush()
+        await patiently(lambda: self._parts.flights.join(self._claim, leader))
+        return "joined"
 
     async def _hand_back(self, delay: float, *, counts: bool, problem: Problem | None) -> str:
         self._recorder.close_steps(StepStatus.CANCELLED, time.time())

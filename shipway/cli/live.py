@@ -106,6 +106,9 @@ class LiveDisplay:
             self._above(Text(f"pushed {one_line(body.reference)} {body.digest}", style="green"))
         elif body.type == "answered":
             self._above(Text(f"nothing has changed since job {one_line(body.job)}: this is its result", style="cyan"))
+        elif body.type == "joined":
+            told = f"job {one_line(body.job)} builds the same just now: waiting for its result"
+            self._above(Text(told, style="cyan"))
 
     def moving(self, height: int) -> Iterator[RenderableType]:
         """What goes on now, in at most about so many lines."""

@@ -70,6 +70,8 @@ class PlainDisplay:
             self.notice(f"pushed {one_line(body.reference)} {body.digest}")
         elif body.type == "answered":
             self.notice(f"nothing has changed since job {one_line(body.job)}: this is its result")
+        elif body.type == "joined":
+            self.notice(f"job {one_line(body.job)} builds the same just now: waiting for its result")
 
     def _state(self, body: StateChanged, attempt: int) -> None:
         if body.state == JobState.RUNNING:

@@ -98,8 +98,15 @@ class Answered(Body):
     job: str
 
 
+class Joined(Body):
+    """The same build runs already as another job, whose end this one awaits."""
+
+    type: Literal["joined"] = "joined"
+    job: str
+
+
 EventBody = Annotated[
-    StateChanged | StepChanged | LogChunk | Progress | Warned | Pushed | Answered, Field(discriminator="type")
+    StateChanged | StepChanged | LogChunk | Progress | Warned | Pushed | Answered | Joined, Field(discriminator="type")
 ]
 _KNOWN = frozenset(kind.model_fields["type"].default for kind in get_args(get_args(EventBody)[0]))
 

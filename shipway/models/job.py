@@ -83,6 +83,7 @@ class Job(BaseModel):
     attempt: int = Field(0, description="how many times a worker has taken it")
     worker: str | None = None
     cancel_requested: bool = False
+    waited_for: str | None = Field(None, description="equal job that ran at the same time, whose end was awaited")
     spec: Spec
     timings: Timings
     steps: tuple[Step, ...] = ()

@@ -349,6 +349,7 @@ def _job(fields: dict[str, str]) -> Job:
         attempt=int(fields["attempt"]),
         worker=fields.get("worker"),
         cancel_requested=fields.get("cancel") == "1",
+        waited_for=fields.get("waited_for"),
         spec=SPEC.validate_json(fields["spec"]),
         timings=Timings(
             created=float(fields["created"]),

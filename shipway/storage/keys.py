@@ -8,6 +8,7 @@
 | `shipway:job:{id}:agent` | stream | what steps ask ssh agents of the client, sealed | 2 minutes |
 | `shipway:job:{id}:agent:attended` | string | that a client answers for its agents | 12 s |
 | `shipway:job:{id}:agent:{number}` | list | an agent's answer, sealed | 2 minutes |
+| `shipway:job:{id}:waiting` | set | ids of queued jobs that wait until this one stops running | as the record |
 | `shipway:logins:{project}` | hash | sealed registry logins of a project, by registry | persistent |
 | `shipway:jobs:{project}` | sorted set | ids of a project's jobs by creation (ms) | past retention, ids are dropped |
 | `shipway:queued` | sorted set | ids of queued jobs by when they are due to be (re)sent (ms) | persistent |
@@ -28,6 +29,7 @@
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:answer:{project}:{question}` | string | the newest job that answered a build | retention |
+| `shipway:flight:{project}:{question}` | string | the job that runs a build, or ran it last | retention |
 | `shipway:lineage:{project}:{digest}` | string | worker and name of the last pushed image of a lineage | retention |
 | `shipway:lineage:{project}:{digest}:steps` | hash | seconds that its steps took when they last ran | retention |
 | `shipway:trend:{project}:{hour}` | hash | counts of the builds that ended in one hour since the epoch | 31 days |
@@ -98,6 +100,10 @@ def agent_answer(job_id: str, number: str) -> str:
     return f"shipway:job:{job_id}:agent:{number}"
 
 
+def waiting(job_id: str) -> str:
+    return f"shipway:job:{job_id}:waiting"
+
+
 def jobs(project: str) -> str:
     return f"shipway:jobs:{project}"
 
@@ -148,6 +154,10 @@ def pace(project: str) -> str:
 
 def answer(project: str, question: str) -> str:
     return f"shipway:answer:{project}:{question}"
+
+
+def flight(project: str, question: str) -> str:
+    return f"shipway:flight:{project}:{question}"
 
 
 def lineage(project: str, digest: str) -> str:

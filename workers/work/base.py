@@ -34,6 +34,14 @@ RIDDEN_OUT = frozenset({"registry-unreachable", "registry-error", "push-stream-e
 """Faults that are the registry's or pass by themselves; a daemon that is gone is another attempt's affair."""
 
 
+class GivesWay(Exception):
+    """Another job does the same already: this attempt ends, and the next one begins when that job has stopped."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job)
+        self.job = job
+
+
 class _Meter:
     """Counts the bytes that a push sends, on the way to the recorder."""
 
@@ -58,6 +66,7 @@ class Work(ABC, Generic[S]):
         BuildUserError: what the user sent is at fault.
         BuildSystemError: daemon, registry or store are at fault.
         Fenced: another attempt runs.
+        GivesWay: another job does the same already.
     """
 
     spec: S

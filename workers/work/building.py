@@ -16,7 +16,7 @@ from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
 from workers.forwarding import forwarded
 from workers.patience import patiently
-from workers.work.base import Work
+from workers.work.base import GivesWay, Work
 from workers.work.instant import Instant
 
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
@@ -30,6 +30,7 @@ class Building(Work[BuildSpec]):
         credentials = await self.credentials()
         instant = Instant(self.parts, self.job, self.spec, credentials)
         if not await self._answered(instant):
+            await self._give_way(instant)
             image = await self._built_before() or await self._build(instant, credentials)
             await self.tag(image, self.spec.tags)
         if self.spec.push:
@@ -38,6 +39,12 @@ class Building(Work[BuildSpec]):
         await self.note(seconds_saved=await self._saved())
         if self.result.answered_from is None:
             await instant.remember(self.recorder.steps, self.result.bases)
+
+    async def _give_way(self, instant: Instant) -> None:
+        """Leave a build to the job that runs it already; an image that is built only has to be pushed."""
+        if self.result.image_id is None and (leader := await instant.leader()) is not None:
+            metrics.JOINED.inc()
+            raise GivesWay(leader)
 
     async def _answered(self, instant: Instant) -> bool:
         """Take over the result of an earlier job if this build would come to the same."""

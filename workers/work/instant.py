@@ -76,6 +76,24 @@ class Instant:
             return None
         return Answer(earlier, here, pushed) if here or self._needs_no_daemon(pushed) else None
 
+    async def leader(self) -> str | None:
+        """The job that runs the same build just now; None when it is this one's turn to run it.
+
+        Nobody waits twice: a job whose end brought no answer for this one would bring none the next time either.
+        """
+        if not self._answerable or self._spec.no_cache or self._spec.pull or await self._waited():
+            return None
+        question, job = await self._question(), self._job
+        leader = await patiently(lambda: self._parts.flights.fly(job.project, question, job.id))
+        here = self._parts.settings.worker_name
+        return leader.job if leader is not None and (self._spec.worker is None or leader.worker == here) else None
+
+    async def _waited(self) -> bool:
+        """Whether a job of the same build came to its own end while this one waited for it."""
+        waited_for = self._job.waited_for
+        other = await patiently(lambda: self._parts.jobs.get(waited_for)) if waited_for else None
+        return other is not None and other.state in (JobState.SUCCEEDED, JobState.FAILED)
+
     async def forget(self) -> None:
         """Let no earlier job answer this build any more: it is about to be built anew."""
         if self._answerable:

@@ -64,11 +64,25 @@ local function dequeue(job, queued, id)
   withdraw(queue, project, id)
 end
 
+-- Those that wait for this job to stop running may be taken from now on.
+local function wake(job, id, queued)
+  for _, one in ipairs(redis.call('SMEMBERS', job .. ':waiting')) do
+    local key = string.sub(job, 1, -#id - 1) .. one
+    if redis.call('HGET', key, 'state') == 'queued' then
+      redis.call('HDEL', key, 'not_before')
+      redis.call('ZADD', queued, 'XX', 'LT', now_ms(), one)
+      offer(key, one)
+    end
+  end
+  redis.call('DEL', job .. ':waiting')
+end
+
 -- Leave the running state: no lease, no place on the worker. A project that ran as many jobs as it may has messages that
 -- came to nothing: the first of its jobs is sent again at once.
 local function release(job, running, queued, workers_jobs_prefix, id, max_running)
   local r = redis.call('HMGET', job, 'worker', 'project', 'queue')
   redis.call('ZREM', running, id)
+  wake(job, id, queued)
   if not r[2] then return end
   if r[1] then redis.call('SREM', workers_jobs_prefix .. r[1] .. ':jobs', id) end
   local project = PROJECT .. r[2]
