@@ -50,13 +50,14 @@ async def follow(process: Process, caller: Caller, job_id: str, after: int) -> A
 
 
 async def _from_log(process: Process, project: str, job_id: str, after: int) -> AsyncIterator[list[Told]]:
-    portion: list[Told] = []
+    page: list[Told] = []
     async for event in process.events.so_far(project, job_id, after, AT_ONCE):
-        portion.append(Told.of(event))
-        if sum(len(told.json) for told in portion) >= PORTION:
-            yield portion
-            portion = []
-    if portion:
+        page.append(Told.of(event))
+        if len(page) == AT_ONCE:
+            for portion in _portions(page):
+                yield portion
+            page = []
+    for portion in _portions(page):
         yield portion
 
 
