@@ -115,7 +115,7 @@ class _Attempt:
     def _trace(self, outcome: str) -> None:
         """Tell of the attempt, unless it was taken away: who took it told of it then."""
         if outcome != "fenced":
-            error = "" if outcome in (JobState.SUCCEEDED, JobState.CANCELLED, "handed-back") else outcome
+            error = "" if outcome in (JobState.SUCCEEDED, JobState.CANCELLED, "handed-back", "joined") else outcome
             went, steps = self._work.went_through, self._recorder.steps
             trace_attempt(self._parts.traces, self._job, time.time(), error, went, steps)
 
