@@ -14,6 +14,8 @@ from shipway.cli.parameters import Json
 app = typer.Typer(rich_markup_mode=None)
 token = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make, list and revoke tokens.")
 app.add_typer(token, name="token")
+trust = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="See which other issuers' tokens count here.")
+app.add_typer(trust, name="trust")
 
 
 class ScopeChoice(StrEnum):
@@ -113,3 +115,23 @@ def revoke_tokens(
     from shipway.cli.access import revoke_tokens as revoking
 
     raise typer.Exit(revoking(context.obj, ids))
+
+
+@trust.command("list")
+def list_trust(context: typer.Context, as_json: Json = False) -> None:
+    """List the trust rules of all projects, oldest first."""
+    from shipway.cli.oversight import list_trust as listing
+
+    raise typer.Exit(listing(context.obj, as_json=as_json))
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who changed what, newest first."""
+    from shipway.cli.oversight import show_audit
+
+    raise typer.Exit(show_audit(context.obj, limit, as_json=as_json))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -247,6 +248,9 @@ def test_commands(stack: Stack, receiver: Receiver, tmp_path: Path, api: HttpApi
         assert receiver.posted[0].message == {**receiver.posted[0].message, "type": "ping", "data": None}
         assert verified_by_the_document(added.stdout.strip(), receiver.posted[0])
         assert "ping" in shipway.ok("webhook", "deliveries", webhook_id)
+        assert webhook_id in shipway.ok("audit", "--limit", "20")
+        assert json.loads(shipway.ok("audit", "--json"))["entries"]
+        assert "rules" in json.loads(shipway.ok("trust", "list", "--json"))
         receiver.answers = [500]
         failed = shipway("webhook", "test", webhook_id)
         assert (failed.returncode, failed.stderr) == (1, "not delivered: answered 500\n")
