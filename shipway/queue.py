@@ -65,14 +65,14 @@ class Queue:
         # Threads of its own: those that hang with Redis must not be missed elsewhere.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="publish")
 
-    async def enqueue(self, job: Job, *, worker: str | None = None) -> bool:
+    async def enqueue(self, job: Job, *, queue: str | None = None) -> bool:
         """Send a message for a job; False when it couldn't be sent in time (the reaper sends it again).
 
         Args:
             job: what to send.
-            worker: the one that had better take it, if the job may run anywhere.
+            queue: where it is on offer; None means where a new job is.
         """
-        queue = own_queue(worker) if worker and job.spec.worker is None else job.queue
+        queue = queue or (own_queue(job.placed) if job.placed else job.queue)
         sending = asyncio.get_running_loop().run_in_executor(
             self._threads, self._send, job.id, job.spec.priority, queue
         )

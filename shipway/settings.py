@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     max_webhooks: int = Field(20, ge=0, description="webhooks of one project")
     http_stall: float = Field(60, gt=0, description="seconds that an HTTP client may send, or read, nothing")
     lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
+    placement_wait: float = Field(
+        2,
+        ge=0,
+        description="seconds for which a build waits for the worker that most likely has its steps, before any other "
+        "may take it",
+    )
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
     max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")
     max_context_entries: int = Field(1_000_000, description="files, directories and links in one context")

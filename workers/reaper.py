@@ -15,8 +15,6 @@ from redis.exceptions import RedisError
 
 from shipway.exceptions import ShipwayError, Unavailable
 from shipway.models.error import Problem
-from shipway.models.job import Job
-from shipway.models.worker import WorkerState
 from shipway.queue import Queue
 from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore
@@ -80,24 +78,14 @@ class Reaper:
         overdue = await self.jobs.overdue()
         for job_id in overdue.lost if take_back else ():
             await self._take_back(job_id)
-        alive = {worker.name for worker in await self.workers.all() if worker.state is WorkerState.READY}
-        for job_id in overdue.to_send:
-            await self._send_again(job_id, alive)
+        for job_id, queue in overdue.to_send.items():
+            await self._send_again(job_id, queue)
         await self.blobs.expire()
 
-    async def _send_again(self, job_id: str, alive: set[str]) -> None:
+    async def _send_again(self, job_id: str, queue: str) -> None:
         job = await self._read(job_id)
-        if job is not None and await self.queue.enqueue(job, worker=await self._best(job, alive)):
+        if job is not None and await self.queue.enqueue(job, queue=queue):
             metrics.RESENT.inc()
-
-    async def _best(self, job: Job, alive: set[str]) -> str | None:
-        """The worker whose daemon has what a job goes on with: its own image, or that of the equal job it awaited."""
-        if job.result.image_id:
-            worker = job.result.built_on
-        else:
-            awaited = await self._read(job.waited_for) if job.waited_for else None
-            worker = awaited.worker if awaited is not None else None
-        return worker if worker in alive else None
 
     async def _take_back(self, job_id: str) -> None:
         delay = backoff(await self.jobs.losses(job_id) + 1)

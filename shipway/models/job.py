@@ -82,6 +82,7 @@ class Job(BaseModel):
     state: JobState
     attempt: int = Field(0, description="how many times a worker has taken it")
     worker: str | None = None
+    placed: str | None = Field(None, description="worker that was to take it, for it has the steps most likely")
     cancel_requested: bool = False
     waited_for: str | None = Field(None, description="equal job that ran at the same time, whose end was awaited")
     spec: Spec

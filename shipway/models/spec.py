@@ -248,10 +248,11 @@ class BuildSpec(BuildOptions):
     ssh: tuple[Name, ...] = Field((), description="ids of the ssh agents whose keys came with the request")
 
     @property
-    def lineage(self) -> tuple[str, str, str]:
-        """What builds have in common that are likely to share their steps: image, Dockerfile, target."""
+    def lineage(self) -> tuple[str, ...]:
+        """What builds have in common that are likely to share their steps: image, source, Dockerfile, target."""
         image = Reference.parse(self.tags[0]).name if self.tags else ""
-        return (image, self.dockerfile, self.target or "")
+        source = (self.remote or "").partition("#")[0]
+        return (image, source, self.dockerfile, self.target or "")
 
 
 class CommitOptions(Options):

@@ -17,9 +17,10 @@ from shipway.exceptions import Unavailable
 from shipway.models.error import Problem
 from shipway.models.event import BODY, EventBody, Step
 from shipway.models.job import Job, JobState, Result, Timings, cache_hit_ratio
-from shipway.models.spec import SPEC, Kind, Spec
+from shipway.models.spec import SPEC, BuildSpec, Kind, Spec
 from shipway.settings import Settings
 from shipway.storage import keys
+from shipway.storage.lineages import lineage_digest
 from shipway.storage.redis import Scripts
 
 VERSION = 1
@@ -53,9 +54,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What the reaper has to see to."""
+    """What the reaper has to see to.
 
-    to_send: list[str]
+    Attributes:
+        to_send: ids of queued jobs whose message is due, and the queue it goes to.
+        lost: ids of running jobs whose lease ended.
+    """
+
+    to_send: dict[str, str]
     lost: list[str]
 
 
@@ -71,7 +77,7 @@ class JobStore:
     async def accept(
         self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None, trace: str = ""
     ) -> tuple[str, bool]:
-        """Write a new record in state `queued`.
+        """Write a new record in state `queued`, and place a build at the worker that has its steps most likely.
 
         Args:
             project: the tenant it belongs to.
@@ -116,11 +122,19 @@ class JobStore:
                 *("queue", spec.queue(self._settings.pool_of(project))),
                 *("priority", str(spec.priority), "spec", spec.model_dump_json()),
                 *(("trace", trace) if trace else ()),
+                *self._placing(project, spec),
             ],
         )
         if made == FULL:
             raise Full(project)
         return (made, False) if made else (job_id, True)
+
+    def _placing(self, project: str, spec: Spec) -> tuple[str, ...]:
+        """What decides where a job is placed (`scripts/placing.lua`), as fields of its record."""
+        if spec.worker is not None:
+            return ()
+        lineage = ("lineage", lineage_digest(project, spec)) if isinstance(spec, BuildSpec) else ()
+        return ("patience", str(self._settings.placement_wait * 1000), *lineage)
 
     async def get(self, job_id: str) -> Job | None:
         """Read a record, or None when there is none.
@@ -161,7 +175,7 @@ class JobStore:
 
         Args:
             worker: who takes it.
-            queues: the queues it reads; a job of the first one goes before those of the next.
+            queues: the queues it reads; a job of the first one goes before its equals of the next.
             named: the job that the message names; it is taken before its equals of the same project.
             nonce: a claim whose answer was lost may be made again with the same one.
         """
@@ -279,7 +293,7 @@ class JobStore:
         to_send, lost = await self._scripts.call(
             "overdue", [keys.QUEUED, keys.RUNNING], [RESEND * 1000, BATCH, self._retention, keys.job("")]
         )
-        return Overdue(to_send, lost)
+        return Overdue(dict(zip(to_send[::2], to_send[1::2], strict=True)), lost)
 
     async def expire(self, job_id: str, error: Problem, delay: float) -> str:
         """Take back a job whose lease ended; returns its new state, or '' if there was nothing to do."""
@@ -348,6 +362,7 @@ def _job(fields: dict[str, str]) -> Job:
         state=JobState(fields["state"]),
         attempt=int(fields["attempt"]),
         worker=fields.get("worker"),
+        placed=fields.get("placed"),
         cancel_requested=fields.get("cancel") == "1",
         waited_for=fields.get("waited_for"),
         spec=SPEC.validate_json(fields["spec"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from redis.asyncio import Redis
 
 from shipway.models.event import Step, StepStatus
 from shipway.models.job import counted_steps
+from shipway.models.spec import BuildSpec
 from shipway.storage import keys
 
 _PLACE = re.compile(r" ?[0-9]+/[0-9]+\]")
@@ -33,17 +33,17 @@ class LineageStore:
         self._redis = redis
         self._retention = int(retention)
 
-    async def leave(self, project: str, lineage: Sequence[str], left: Left) -> None:
+    async def leave(self, project: str, spec: BuildSpec, left: Left) -> None:
         """Let an image be the last of a lineage."""
         value = f"{left.worker} {left.reference}"
-        await self._redis.set(keys.lineage(project, _digest(lineage)), value, ex=self._retention)
+        await self._redis.set(keys.lineage(project, lineage_digest(project, spec)), value, ex=self._retention)
 
-    async def last(self, project: str, lineage: Sequence[str]) -> Left | None:
+    async def last(self, project: str, spec: BuildSpec) -> Left | None:
         """The last image of a lineage, or None."""
-        value = cast("str | None", await self._redis.get(keys.lineage(project, _digest(lineage))))
+        value = cast("str | None", await self._redis.get(keys.lineage(project, lineage_digest(project, spec))))
         return Left(*value.split(" ")) if value else None
 
-    async def saved(self, project: str, lineage: Sequence[str], steps: tuple[Step, ...]) -> float | None:
+    async def saved(self, project: str, spec: BuildSpec, steps: tuple[Step, ...]) -> float | None:
         """Tell what the cached steps of a build took when they last ran in its lineage; remember what the others took.
 
         Returns:
@@ -52,7 +52,7 @@ class LineageStore:
         counted = counted_steps(steps)
         if not counted:
             return None
-        key = keys.lineage_steps(project, _digest(lineage))
+        key = keys.lineage_steps(project, lineage_digest(project, spec))
         known = {name: float(took) for name, took in cast("dict[str, str]", await self._redis.hgetall(key)).items()}
         cached = [known[_name(s)] for s in counted if s.status is StepStatus.CACHED and _name(s) in known]
         ran = {_name(s): round(_took(s), 3) for s in counted if s.status is StepStatus.EXECUTED}
@@ -75,5 +75,6 @@ def _took(step: Step) -> float:
     return max(0.0, (step.completed or 0) - (step.started or step.completed or 0))
 
 
-def _digest(lineage: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(lineage).encode()).hexdigest()
+def lineage_digest(project: str, spec: BuildSpec) -> str:
+    """Name what builds of a project have in common that are likely to share their steps."""
+    return hashlib.sha256("\0".join((project, *spec.lineage)).encode()).hexdigest()

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shipway.exceptions import Unavailable
+from shipway.models.spec import own_queue, pool_queue
 from shipway.redis_url import Sentinels
 from shipway.storage import keys
 
@@ -79,18 +80,30 @@ IN_NEED = frozenset({"renew", "settle", "requeue", "expire", "cancel", "pace", "
 """Scripts that run in a full Redis as well: what runs must be able to go on, to end and to be asked about. They add
 next to nothing."""
 ALLOW_OOM = "#!lua flags=allow-oom\n"
-PREFIXES = (
-    f"local QUEUE, PROJECT = '{keys.QUEUE}', '{keys.PROJECT}'\n"
-    f"local WEBHOOKS, WEBHOOK, DELIVERIES = '{keys.webhooks('')}', '{keys.WEBHOOK}', '{keys.DELIVERIES}'\n"
-)
-"""Of the keys whose names a script finds only in a record."""
+NAMES = {
+    "QUEUE": keys.QUEUE,
+    "PROJECT": keys.PROJECT,
+    "WORKER": keys.worker(""),
+    "WORKERS": keys.WORKERS,
+    "DRAINING": keys.DRAINING,
+    "OWN": own_queue(""),
+    "EVERYBODY": pool_queue(""),
+    "POOL": pool_queue("-").removesuffix("-"),
+    "WEBHOOKS": keys.webhooks(""),
+    "WEBHOOK": keys.WEBHOOK,
+    "DELIVERIES": keys.DELIVERIES,
+}
+"""Of the keys and queues that a script puts together itself, for it finds their names only in records."""
+SHARED = ("prelude", "placing")
+"""What stands before every script."""
 
 
 @cache
 def _source(name: str) -> str:
     folder = files("shipway.storage") / "scripts"
     flags = ALLOW_OOM if name in IN_NEED else ""
-    return flags + PREFIXES + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+    names = f"local {', '.join(NAMES)} = {', '.join(repr(value) for value in NAMES.values())}\n"
+    return flags + names + "".join((folder / f"{part}.lua").read_text() for part in (*SHARED, name))
 
 
 class Scripts:

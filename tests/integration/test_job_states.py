@@ -140,27 +140,21 @@ class JobStates(RuleBasedStateMachine):
 
     def whose_turn(self, worker: str, named: str) -> str | None:
         """The job that a message must lead to."""
-        for queue in queues(worker):
-            waiting = {
-                job_id: one
-                for job_id, one in self.expected.items()
-                if one.state is JobState.QUEUED and one.spec.queue() == queue
-            }
-            turns = [
-                (self.count(project, JobState.RUNNING), _last(self.served, project), project)
-                for project in {one.project for one in waiting.values()}
-                if self.count(project, JobState.RUNNING) < LIMITS.max_running
-            ]
-            if turns:
-                *_, project = min(turns)
-                line = {
-                    job_id: (one.spec.priority, one.created, job_id)
-                    for job_id, one in waiting.items()
-                    if one.project == project
-                }
-                first = min(line.values())
-                return named if named in line and line[named][0] == first[0] else first[2]
-        return None
+        waiting = {
+            job_id: (one.spec.priority, queues(worker).index(one.spec.queue()), job_id != named, one.created, job_id)
+            for job_id, one in self.expected.items()
+            if one.state is JobState.QUEUED
+            and one.spec.queue() in queues(worker)
+            and self.count(one.project, JobState.RUNNING) < LIMITS.max_running
+        }
+        turns = [
+            (self.count(project, JobState.RUNNING), _last(self.served, project), project)
+            for project in {self.expected[job_id].project for job_id in waiting}
+        ]
+        if not turns:
+            return None
+        *_, project = min(turns)
+        return min(rank for job_id, rank in waiting.items() if self.expected[job_id].project == project)[-1]
 
     @precondition(lambda self: self.living < FEW)
     @rule(target=jobs, project=PROJECTS, spec=SPECS, sealed=st.booleans())
@@ -398,7 +392,7 @@ async def test_end_of_a_job_sends_the_next_of_a_project_that_was_at_its_limit(re
     await store.settle(one, claim.attempt, JobState.SUCCEEDED)
     sent = (await store.overdue()).to_send
 
-    assert (too_early, sent_before, sent) == (None, [], [three])
+    assert (too_early, sent_before, sent) == (None, {}, {three: SHARED_QUEUE})
 
 
 async def test_delayed_job_is_offered_when_its_time_has_come(redis: Redis) -> None:
@@ -409,13 +403,13 @@ async def test_delayed_job_is_offered_when_its_time_has_come(redis: Redis) -> No
     await store.requeue(job_id, claim.attempt, delay=0.05, counts=True, error=PROBLEM)
 
     too_early = await store.claim("one", queues("one"), job_id)
-    sent: list[str] = []
+    sent: dict[str, str] = {}
     while not sent:
         sent = (await store.overdue()).to_send
     again = await store.claim("one", queues("one"), job_id)
 
     assert too_early is None
-    assert sent == [job_id]
+    assert sent == {job_id: SHARED_QUEUE}
     assert again is not None
 
 

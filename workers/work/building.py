@@ -157,7 +157,7 @@ class Building(Work[BuildSpec]):
         spec = self.spec
         if not spec.push or spec.builder is not Builder.BUILDKIT:
             return spec
-        last = await patiently(lambda: self.parts.lineages.last(self.job.project, spec.lineage))
+        last = await patiently(lambda: self.parts.lineages.last(self.job.project, spec))
         elsewhere = last is not None and last.worker != self.parts.settings.worker_name
         return spec.model_copy(
             update={
@@ -170,14 +170,14 @@ class Building(Work[BuildSpec]):
         """Remember where the steps of this build are, for workers that have none of them."""
         if self.result.built_on is not None and self.spec.builder is Builder.BUILDKIT:
             left = Left(self.result.built_on, self.spec.tags[0])
-            await patiently(lambda: self.parts.lineages.leave(self.job.project, self.spec.lineage, left))
+            await patiently(lambda: self.parts.lineages.leave(self.job.project, self.spec, left))
 
     async def _saved(self) -> float | None:
         """What the cached steps took when they last ran; unknown without a name, for such builds may be of anything."""
         if not self.spec.tags:
             return None
         steps = self.recorder.steps
-        return await patiently(lambda: self.parts.lineages.saved(self.job.project, self.spec.lineage, steps))
+        return await patiently(lambda: self.parts.lineages.saved(self.job.project, self.spec, steps))
 
     def _count_steps(self) -> None:
         steps = self.recorder.steps

@@ -14,7 +14,7 @@ if ARGV[4] ~= '' then
 end
 if redis.call('ZCARD', KEYS[7]) >= tonumber(ARGV[9]) then return -1 end
 if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4], 'EX', 86400) end
-redis.call('HSET', KEYS[1], 'id', id, 'state', 'queued', 'attempt', 0, 'losses', 0, 'events', 0,
+redis.call('HSET', KEYS[1], 'id', id, 'state', 'queued', 'attempt', 0, 'losses', 0, 'events', 0, 'sent', 1,
   'created', string.format('%.3f', now / 1000), unpack(ARGV, 10))
 emit(KEYS[1], KEYS[2], now, 0, state_event('queued'))
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5], 'EX', retention) end
@@ -31,6 +31,8 @@ if surplus > 0 then
     end
   end
 end
-enqueue(KEYS[1], KEYS[4], id, now + resend, true)
+enqueue(KEYS[1], KEYS[4], id, now)
+local _, patience = offer(KEYS[1], id)
+redis.call('ZADD', KEYS[4], now + (patience or resend), id)
 keep(KEYS[1], KEYS[2], retention)
 return ''

@@ -1,11 +1,14 @@
 -- Take a queued job: the one step that makes an attempt. Returns its id and the attempt, or nothing.
--- Whose turn is it? The project that runs least, among equals the one served longest ago; of its jobs the first by
--- priority and age, or the one that the message names if it is of that priority too. The first queue goes first.
+-- Whose turn is it? The project that runs least, among equals the one served longest ago. Of its jobs the first by
+-- priority; among equals one in this worker's own queue, which comes first; in a queue the one that the message names, or
+-- else the oldest.
 -- KEYS queued running worker_jobs turns
 -- Newer workers know how to run what has a newer version: its project is passed over here.
 -- ARGV worker lease_ms retention nonce job_prefix named max_running version queue …
 local worker, lease, nonce, named, max_running = ARGV[1], tonumber(ARGV[2]), ARGV[4], ARGV[6], tonumber(ARGV[7])
-local now = now_ms()
+local now, queues = now_ms(), {}
+for i = 9, #ARGV do queues[#queues + 1] = QUEUE .. ARGV[i] end
+local SOON = 1000 -- ms
 
 local function job_key(id) return ARGV[5] .. id end
 
@@ -22,33 +25,49 @@ local function too_new(id)
   return tonumber(redis.call('HGET', job_key(id), 'version') or 1) > tonumber(ARGV[8])
 end
 
-local function whose_turn(queue, passed_over)
+local function whose_turn(passed_over)
   local best
-  for _, project in ipairs(redis.call('SMEMBERS', queue)) do
-    local runs = redis.call('SCARD', PROJECT .. project .. ':running')
-    local turn = tonumber(redis.call('HGET', KEYS[4], project) or '0')
-    local better = not best or runs < best.runs
-      or (runs == best.runs and (turn < best.turn or (turn == best.turn and project < best.project)))
-    if runs < max_running and better and not passed_over[project] then best = {project = project, runs = runs, turn = turn} end
+  for _, queue in ipairs(queues) do
+    for _, project in ipairs(redis.call('SMEMBERS', queue)) do
+      local runs = redis.call('SCARD', PROJECT .. project .. ':running')
+      local turn = tonumber(redis.call('HGET', KEYS[4], project) or '0')
+      local better = not best or runs < best.runs
+        or (runs == best.runs and (turn < best.turn or (turn == best.turn and project < best.project)))
+      if runs < max_running and better and not passed_over[project] then
+        best = {project = project, runs = runs, turn = turn}
+      end
+    end
   end
   return best and best.project
 end
 
-local function next_of(queue)
-  local passed_over = {}
-  local project = whose_turn(queue, passed_over)
-  while project do
+local function priority(rank) return math.floor(tonumber(rank) / 1e13) end
+
+local function first_of(project)
+  local best
+  for _, queue in ipairs(queues) do
     local line = queue .. ':' .. project
     local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
-    local rank = redis.call('ZSCORE', line, named)
-    local equal = rank and math.floor(tonumber(rank) / 1e13) == math.floor(tonumber(first[2]) / 1e13)
-    local id = equal and named or first[1]
-    if too_new(id) then
-      passed_over[project] = true
-    elseif takeable(queue, project, id) then
-      return id, project
+    if first[1] and (not best or priority(first[2]) < best.priority) then
+      local rank = redis.call('ZSCORE', line, named)
+      local equal = rank and priority(rank) == priority(first[2])
+      best = {id = equal and named or first[1], queue = queue, priority = priority(first[2])}
     end
-    project = whose_turn(queue, passed_over)
+  end
+  return best
+end
+
+local function next_job()
+  local passed_over = {}
+  local project = whose_turn(passed_over)
+  while project do
+    local first = first_of(project)
+    if not first or too_new(first.id) then
+      passed_over[project] = true
+    elseif takeable(first.queue, project, first.id) then
+      return first.id, project
+    end
+    project = whose_turn(passed_over)
   end
 end
 
@@ -76,8 +95,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   local r = redis.call('HMGET', job_key(id), 'claim', 'attempt')
   if r[1] == nonce then return {id, tonumber(r[2])} end
 end
-for i = 9, #ARGV do
-  local id, project = next_of(QUEUE .. ARGV[i])
-  if id then return take(id, project) end
-end
-return {}
+local id, project = next_job()
+if not id then return {} end
+-- The message was used up for another job, and where the named one's own worker reads, nobody else may.
+if id ~= named then redis.call('ZADD', KEYS[1], 'XX', 'LT', now + SOON, named) end
+return take(id, project)

@@ -16,6 +16,7 @@ elseif losses >= tonumber(ARGV[2]) then
   return 'failed'
 end
 redis.call('HSET', KEYS[1], 'state', 'queued', 'not_before', now + tonumber(ARGV[3]))
-enqueue(KEYS[1], KEYS[4], ARGV[1], now + tonumber(ARGV[3]), tonumber(ARGV[3]) == 0)
+enqueue(KEYS[1], KEYS[4], ARGV[1], now + tonumber(ARGV[3]))
+if tonumber(ARGV[3]) == 0 then offer(KEYS[1], ARGV[1]) end
 emit(KEYS[1], KEYS[2], now, r[3], state_event('queued', '', ARGV[4]))
 return 'queued'

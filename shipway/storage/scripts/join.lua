@@ -10,7 +10,8 @@ if redis.call('HGET', KEYS[5], 'state') == 'running' then
 end
 release(KEYS[1], KEYS[3], KEYS[4], ARGV[6], ARGV[1], ARGV[7])
 redis.call('HSET', KEYS[1], 'state', 'queued', 'not_before', now + delay, 'waited_for', ARGV[3])
-enqueue(KEYS[1], KEYS[4], ARGV[1], now + delay, delay == 0)
+enqueue(KEYS[1], KEYS[4], ARGV[1], now + delay)
+if delay == 0 then offer(KEYS[1], ARGV[1]) end
 emit(KEYS[1], KEYS[2], now, ARGV[2], ARGV[5])
 emit(KEYS[1], KEYS[2], now, ARGV[2], state_event('queued'))
 return 1

@@ -32,14 +32,7 @@ end
 -- Where a job stands among those of its project: by priority (0 first), then age.
 local function standing(job)
   local r = redis.call('HMGET', job, 'project', 'queue', 'priority', 'created')
-  return r[1], QUEUE .. r[2], tonumber(r[3] or '5') * 1e13 + math.floor(tonumber(r[4]) * 1000 + 0.5)
-end
-
--- From now on a worker may take a queued job.
-local function offer(job, id)
-  local project, queue, rank = standing(job)
-  redis.call('SADD', queue, project)
-  redis.call('ZADD', queue .. ':' .. project, rank, id)
+  return r[1], r[2], tonumber(r[3] or '5') * 1e13 + math.floor(tonumber(r[4]) * 1000 + 0.5)
 end
 
 local function withdraw(queue, project, id)
@@ -47,22 +40,26 @@ local function withdraw(queue, project, id)
   if redis.call('EXISTS', queue .. ':' .. project) == 0 then redis.call('SREM', queue, project) end
 end
 
--- Enter the queued state. The message is due to be sent (again) at some time; a job that has to wait is offered then.
-local function enqueue(job, queued, id, due, offered)
+-- Enter the queued state. Its message is due to be sent at some time.
+local function enqueue(job, queued, id, due)
   local project, _, rank = standing(job)
   redis.call('HSET', job, 'queued', string.format('%.3f', now_ms() / 1000))
+  redis.call('HDEL', job, 'placed')
   redis.call('ZADD', queued, due, id)
   redis.call('ZADD', PROJECT .. project .. ':queued', rank, id)
-  if offered then offer(job, id) end
 end
 
 -- Leave the queued state.
 local function dequeue(job, queued, id)
   local project, queue = standing(job)
+  local placed = redis.call('HGET', job, 'placed')
   redis.call('ZREM', queued, id)
   redis.call('ZREM', PROJECT .. project .. ':queued', id)
-  withdraw(queue, project, id)
+  withdraw(QUEUE .. queue, project, id)
+  if placed then withdraw(QUEUE .. OWN .. placed, project, id) end
 end
+
+local offer -- in placing.lua
 
 -- Those that wait for this job to stop running may be taken from now on.
 local function wake(job, id, queued)
