@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench import builds, burst, followers, latency, logs, memory, moves
+from bench import builds, burst, followers, latency, logs, memory, moves, replay
 from bench.lab import Lab, say
 from bench.report import Machine, Row, table, write
 from deploy.local import base_image
@@ -27,6 +27,7 @@ SUITES: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "logs": logs.measure,
     "burst": burst.measure,
     "followers": followers.measure,
+    "replay": replay.measure,
 }
 ROUNDS = 5
 QUICK_ROUNDS = 2

@@ -23,13 +23,16 @@ class Unit(StrEnum):
 
     SECONDS = "s"
     BYTES = "B"
+    SHARE = "share"
 
 
 class Score(StrEnum):
-    """What is held against the goal; lower is better in each."""
+    """What is held against the goal; lower is better in each but one."""
 
     RATIO = "ratio"
     """Shipway's median divided by the peer's."""
+    AT_LEAST = "at least"
+    """The same, but higher is better."""
     DIFFERENCE = "difference"
     """Shipway's median less the peer's."""
     VALUE = "value"
@@ -70,18 +73,20 @@ class Row:
     @property
     def verdict(self) -> str:
         """`ok` or `miss`."""
-        return "ok" if self.score <= self.goal else "miss"
+        reached = self.score >= self.goal if self.score_by is Score.AT_LEAST else self.score <= self.goal
+        return "ok" if reached else "miss"
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as the table shows it."""
-        ratio = self.score_by is Score.RATIO
+        ratio = self.score_by in (Score.RATIO, Score.AT_LEAST)
+        bound = "≥" if self.score_by is Score.AT_LEAST else "≤"
         return (
             self.name,
             _shown(median(self.ours), self.unit),
             self.peer,
             _shown(median(self.theirs), self.unit) if self.theirs else "",
             f"{self.score:.2f}" if ratio else _shown(self.score, self.unit),
-            f"≤ {self.goal:.2f}" if ratio else f"≤ {_shown(self.goal, self.unit)}",
+            f"{bound} {self.goal:.2f}" if ratio else f"{bound} {_shown(self.goal, self.unit)}",
             self.verdict,
         )
 
@@ -163,6 +168,8 @@ def write(file: Path, machine: Machine, rows: Sequence[Row], rounds: int) -> Non
 
 
 def _shown(number: float, unit: Unit) -> str:
+    if unit is Unit.SHARE:
+        return f"{number:.3f}"
     if unit is Unit.BYTES:
         return f"{number / _MIB:.2f} MiB"
     return f"{number:.2f} s" if abs(number) >= 1 else f"{number * 1000:.1f} ms"

@@ -23,6 +23,7 @@ from shipway.storage.webhooks import WebhookStore
 from shipway.storage.workers import HEARTBEAT, WorkerRegistry
 from shipway.telemetry import traces
 from workers import metrics, pages, shutdown
+from workers.disk import DiskKeeper
 from workers.engine import DaemonDescription, Engine
 from workers.intake import Consumer, Intake
 from workers.inventory import Inventory
@@ -72,6 +73,7 @@ class Attendant:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reaper.run())
             tasks.create_task(self._postman(redis, jobs).run())
+            tasks.create_task(DiskKeeper(self._settings, redis, lambda: self._disk and self._disk[0]).run())
             while True:
                 try:
                     await self._round(redis, jobs, workers)

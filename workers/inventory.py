@@ -7,8 +7,13 @@ from collections.abc import Collection, Iterable
 from redis.asyncio import Redis
 
 from shipway.models.image import ImageOnWorker
+from shipway.models.job import Job, names_of
+from shipway.models.spec import Kind
 from shipway.storage.workers import WorkerRegistry
 from workers.engine import Engine
+
+BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL})
+"""Jobs that bring images onto their worker, which their project may see from then on."""
 
 
 class Inventory:
@@ -34,11 +39,20 @@ class Inventory:
             )
             for image in await self._engine.images.list()
         ]
-        await WorkerRegistry(self._redis).replace_images(self._worker, images)
-        return images
+        return await WorkerRegistry(self._redis).replace_images(self._worker, images)
 
     async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
         """Let a project see those of the images that go by one of these ids or names."""
         ids = [image.id for image in images if not {image.id, *image.tags}.isdisjoint(names)]
         if ids:
             await WorkerRegistry(self._redis).give_images(project, ids)
+
+    async def note_use(self, job: Job, images: Iterable[ImageOnWorker]) -> None:
+        """Remember when which of this worker's own images were used last.
+
+        Its own are those that a job made or brought here and that were not here before.
+        """
+        named = {job.result.image_id or "", *job.result.images, *names_of(job), *job.result.bases.values()}
+        used = [image for image in images if not {image.id, *image.tags}.isdisjoint(named)]
+        made = [i.id for i in used if job.kind in BRINGING and i.since >= int(job.timings.started or 0)]
+        await WorkerRegistry(self._redis).use_images(self._worker, made, [image.id for image in used])

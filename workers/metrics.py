@@ -33,6 +33,7 @@ ANSWERS = Counter(
     "shipway_instant_answers_total", "How many builds were answered by an earlier result, for nothing had changed"
 )
 JOINED = Counter("shipway_joined_builds_total", "How many builds gave way to an equal one that ran already")
+REGRET = Counter("shipway_regret_steps_total", "How many steps ran although another worker had them")
 PUSH_SECONDS = Histogram("shipway_push_seconds", "How long a push of one reference took, in seconds", ["outcome"])
 PUSH_BYTES = Counter("shipway_push_bytes_total", "How many bytes of layers were sent to registries")
 RETRIES = Counter("shipway_retries_total", "How many attempts were followed by another, by slug", ["slug"])
@@ -49,6 +50,18 @@ DAEMON_DISK_SIZE = Gauge(
     "shipway_daemon_disk_size_bytes",
     "How big the disk is on which the daemon keeps its data",
     multiprocess_mode="mostrecent",
+)
+
+DAEMON_CACHE = Gauge(
+    "shipway_daemon_cache_bytes", "How many bytes of build cache the daemon keeps", multiprocess_mode="mostrecent"
+)
+DAEMON_IMAGES = Gauge(
+    "shipway_daemon_images_bytes", "How many bytes the daemon's images take", multiprocess_mode="mostrecent"
+)
+FREED = Counter(
+    "shipway_disk_freed_bytes_total",
+    "How many bytes were freed on the daemon's disk, by what went and why",
+    ["what", "reason"],
 )
 
 

@@ -17,6 +17,7 @@ from shipway.storage.lineages import LineageStore
 from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer
+from shipway.storage.steps import StepLog
 from shipway.storage.trends import TrendLog
 from shipway.telemetry import Traces, traces
 from workers.content import Content
@@ -39,6 +40,7 @@ class Parts:
     answers: AnswerStore
     flights: FlightStore
     lineages: LineageStore
+    steps: StepLog
     trends: TrendLog
     blobs: BlobStore
     content: Content
@@ -67,6 +69,7 @@ class Parts:
                     answers=AnswerStore(redis, settings.retention),
                     flights=FlightStore(redis, settings),
                     lineages=LineageStore(redis, settings.retention),
+                    steps=StepLog(redis, settings.retention),
                     trends=TrendLog(redis),
                     blobs=blobs,
                     content=Content(

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from shipway.exceptions import ShipwayError, Unavailable
 from shipway.models.error import Problem
+from shipway.models.job import Job
 from shipway.queue import Queue
 from shipway.storage.blobs import BlobStore
 from shipway.storage.jobs import JobStore

@@ -18,6 +18,7 @@ from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
 from shipway.storage.jobs import Claim, Fenced
 from workers import metrics, shutdown
+from workers.inventory import BRINGING
 from workers.keeper import Stop, watch
 from workers.parts import Parts
 from workers.patience import patiently
@@ -29,8 +30,6 @@ from workers.work.base import GivesWay
 
 log = structlog.get_logger(__name__)
 
-BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL})
-"""Jobs whose images their project may see from then on."""
 TELLING = 3.0
 """Seconds that telling which images there are may hold up the end of a job."""
 
@@ -191,6 +190,8 @@ class _Attempt:
                 if job is not None and job.kind in BRINGING:
                     names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
                     await parts.inventory.give(job.project, images, names)
+                if job is not None:
+                    await parts.inventory.note_use(job, images)
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))
 

@@ -52,6 +52,15 @@ class WorkerSettings(Settings):
     worker_idle_timeout: float = Field(1800, description="seconds without any event after which a job is ended")
     worker_min_free_bytes: int = Field(2**30, description="free bytes on the daemon's disk below which no job is taken")
 
+    worker_max_disk_bytes: int = Field(
+        0, ge=0, description="bytes of build cache and of Shipway's own images above which some of them go; 0: no limit"
+    )
+    worker_keep_free_bytes: int = Field(
+        0, ge=0, description="free bytes on the daemon's disk below which some of them go; 0: no floor"
+    )
+    worker_image_rest: float = Field(86_400, ge=0, description="seconds without use before which no image goes")
+    worker_disk_interval: float = Field(60, gt=0, description="seconds between two looks at the daemon's disk")
+
     @property
     def step_limits(self) -> StepLimits:
         """What one step may use."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from service.process import Process
+from shipway.context.taking import copies, instruction_of, takes_files
 from shipway.models.context import Manifest
 from shipway.models.event import Step, StepStatus
 from shipway.models.job import Job, counted_steps
@@ -19,8 +18,6 @@ from shipway.storage.redis import reaching_redis
 MAX_SCAN = 500
 """Jobs of a project that are looked through for the build before."""
 _PAGE = 50
-_PREFIX = re.compile(r"(?:\[[^\]]*\]|Step\s+[0-9]+/[0-9]+\s*:)\s*")
-"""How the builders begin a step's name: `[build 2/4] COPY . .`, `Step 3/5 : RUN make`."""
 _RAN = frozenset({StepStatus.CACHED, StepStatus.EXECUTED})
 
 
@@ -104,13 +101,13 @@ def reasons(previous: Job, job: Job, miss: Step, files: dict[str, str]) -> tuple
     """
     if getattr(job.spec, "no_cache", False):
         return (Reason("The build was told to use no cache."),)
-    instruction = _PREFIX.sub("", miss.name, count=1)
+    instruction = instruction_of(miss.name)
     found = [*_changed_bases(previous, job)]
-    if not _takes_files(instruction):
+    if not takes_files(instruction):
         found += _changed_arguments(previous, job)
-    if instruction not in {_PREFIX.sub("", step.name, count=1) for step in previous.steps}:
+    if instruction not in {instruction_of(step.name) for step in previous.steps}:
         found.append(Reason("The build before had no such instruction: it is new, or was changed."))
-    copied = tuple(f"{path} {fate}" for path, fate in files.items() if _copies(instruction, path))
+    copied = tuple(f"{path} {fate}" for path, fate in files.items() if copies(instruction, path))
     if copied:
         found.append(Reason(f"{len(copied)} of the files it copies changed:", copied))
     if previous.worker != job.worker:
@@ -146,28 +143,8 @@ def _changed_arguments(previous: Job, job: Job) -> Iterator[Reason]:
         yield Reason("Build arguments changed:", changed)
 
 
-def _takes_files(instruction: str) -> bool:
-    """Whether an instruction copies files of the context."""
-    keyword, *words = instruction.split()
-    return keyword.upper() in {"COPY", "ADD"} and not any(word.startswith("--from=") for word in words)
-
-
-def _copies(instruction: str, path: str) -> bool:
-    """Whether a COPY or ADD takes this path from the context; told by its sources as they are written."""
-    if not _takes_files(instruction):
-        return False
-    sources = [word for word in instruction.split()[1:] if not word.startswith("--")][:-1]
-    if not sources or sources[0].startswith("["):
-        return True
-    return any(_covers(source.strip("/").removeprefix("./"), path) for source in sources)
-
-
-def _covers(source: str, path: str) -> bool:
-    return source in ("", ".") or fnmatchcase(path, source) or path.startswith(f"{source}/")
-
-
 def _unexplained(previous: Job, instruction: str) -> Reason:
-    ran = {_PREFIX.sub("", step.name, count=1) for step in previous.steps if step.status in _RAN}
+    ran = {instruction_of(step.name) for step in previous.steps if step.status in _RAN}
     if instruction not in ran:
         return Reason("The build before did not get past this step.")
     return Reason("Nothing on record explains it; most likely its cached result was cleaned away.")

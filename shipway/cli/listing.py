@@ -159,6 +159,8 @@ def _job_lines(job: Job) -> list[Text]:
         "created": created,
         "attempt": str(job.attempt) if job.attempt else "",
         "worker": job.worker or "",
+        "placed": job.placed or "",
+        "regret": f"{job.result.regret} steps ran that another worker had" if job.result.regret else "",
         "context": str(getattr(job.spec, "context", "") or ""),
         "phases": ", ".join(f"{name} {seconds(value)}" for name, value in job.timings.phases.items()),
     }

@@ -65,6 +65,8 @@ class Result(BaseModel):
     seconds_saved: float | None = Field(
         None, description="what the cached steps took when they last ran for this image, as far as that is known"
     )
+    had: dict[str, int] = Field({}, description="how many of the build's steps each worker had, as far as recorded")
+    regret: int = Field(0, description="steps that ran although another worker had them")
     context_sent: int = Field(0, description="bytes of context the builder asked for")
     context_spared: int = Field(0, description="bytes of context it did not need")
 

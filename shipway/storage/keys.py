@@ -25,6 +25,7 @@
 | `shipway:worker:{name}` | string | what a worker says of itself | 3 heartbeats |
 | `shipway:worker:{name}:jobs` | set | ids of the jobs that it runs | persistent |
 | `shipway:worker:{name}:images` | hash | images that its daemon has, by id | 1 day |
+| `shipway:worker:{name}:own` | sorted set | ids of images that its jobs made or brought, by last use (s) | 30 days |
 | `shipway:images:{project}` | sorted set | ids of images that a project made or brought, by when (s) | persistent |
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
@@ -32,6 +33,7 @@
 | `shipway:flight:{project}:{question}` | string | the job that runs a build, or ran it last | retention |
 | `shipway:lineage:{project}:{digest}` | string | worker and name of the last pushed image of a lineage | retention |
 | `shipway:lineage:{project}:{digest}:steps` | hash | seconds that its steps took when they last ran | retention |
+| `shipway:steps:{project}:{digest}` | sorted set | worker and step of its newest steps, by when (s) | retention |
 | `shipway:trend:{project}:{hour}` | hash | counts of the builds that ended in one hour since the epoch | 31 days |
 | `shipway:reaper` | string | which worker is the reaper just now | 5 s |
 | `shipway:token:{id}` | string | a token's rights and the hash of its secret | a week past its end, if it has one |
@@ -124,6 +126,10 @@ def worker_images(name: str) -> str:
     return f"shipway:worker:{name}:images"
 
 
+def worker_own(name: str) -> str:
+    return f"shipway:worker:{name}:own"
+
+
 def images(project: str) -> str:
     return f"shipway:images:{project}"
 
@@ -166,6 +172,10 @@ def lineage(project: str, digest: str) -> str:
 
 def lineage_steps(project: str, digest: str) -> str:
     return f"{lineage(project, digest)}:steps"
+
+
+def steps(project: str, digest: str) -> str:
+    return f"shipway:steps:{project}:{digest}"
 
 
 def trend(project: str, hour: int) -> str:

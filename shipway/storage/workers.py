@@ -15,6 +15,8 @@ HEARTBEAT = 3.0
 """Seconds between two words of a worker."""
 _FORGET = int(3 * HEARTBEAT)
 DAY = 86_400
+OWN = 30 * DAY
+"""Seconds after which a worker that uses none of its own images forgets that they are its own."""
 MAX_IMAGES = 20_000
 """Images of one project that are remembered."""
 
@@ -74,15 +76,16 @@ class WorkerRegistry:
             pipe.hvals(keys.worker_images(name))
         return [ImageOnWorker.model_validate_json(raw) for answer in await pipe.execute() for raw in answer]
 
-    async def replace_images(self, name: str, images: list[ImageOnWorker]) -> None:
-        """Say which images a worker has; one that was there before keeps its `since`."""
+    async def replace_images(self, name: str, images: list[ImageOnWorker]) -> list[ImageOnWorker]:
+        """Say which images a worker has; one that was there before keeps its `since`. Returns them so."""
         key = keys.worker_images(name)
         before: Any = await self._redis.hgetall(key)
-        fields: dict[Any, Any] = {}
+        told = []
         for image in images:
             known = before.get(image.id)
             since = ImageOnWorker.model_validate_json(known).since if known else image.since
-            fields[image.id] = image.model_copy(update={"since": since}).model_dump_json()
+            told.append(image.model_copy(update={"since": since}))
+        fields: dict[Any, Any] = {image.id: image.model_dump_json() for image in told}
         pipe = self._redis.pipeline(transaction=True)
         if fields != before:
             pipe.delete(key)
@@ -90,6 +93,38 @@ class WorkerRegistry:
                 pipe.hset(key, mapping=fields)
         pipe.expire(key, DAY)
         await pipe.execute()
+        return told
+
+    async def use_images(self, name: str, made: Collection[str], used: Collection[str]) -> None:
+        """Count images as a worker's own from now on, and those among `used` that are its own as used just now."""
+        seconds, _ = await self._redis.time()
+        key = keys.worker_own(name)
+        pipe = self._redis.pipeline(transaction=True)
+        if made:
+            pipe.zadd(key, dict.fromkeys(made, float(seconds)))
+        if used:
+            pipe.zadd(key, dict.fromkeys(used, float(seconds)), xx=True)
+        pipe.expire(key, OWN)
+        await pipe.execute()
+
+    async def own_images(self, name: str) -> dict[str, float]:
+        """The images that a worker's jobs made or brought, least recently used first, and when that was (s)."""
+        found: Any = await self._redis.zrange(keys.worker_own(name), 0, -1, withscores=True)
+        return dict(found)
+
+    async def disown_images(self, name: str, ids: Collection[str]) -> None:
+        """Forget images that are gone."""
+        if ids:
+            await self._redis.zrem(keys.worker_own(name), *ids)
+
+    async def now(self) -> float:
+        """Seconds since the epoch, by Redis's clock."""
+        seconds, micros = await self._redis.time()
+        return float(seconds) + float(micros) / 1e6
+
+    async def jobs_of(self, name: str) -> set[str]:
+        """Ids of the jobs that a worker runs."""
+        return set(cast("set[str]", await self._redis.smembers(keys.worker_jobs(name))))
 
     async def give_images(self, project: str, ids: Collection[str]) -> None:
         """Let a project see images; the oldest are forgotten beyond `MAX_IMAGES`."""

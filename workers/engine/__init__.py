@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from workers.engine.contract import Ask, BuildOutcome, BuildSources, DaemonDescription, Sink
 from workers.engine.daemon import Engine
+from workers.engine.images import DiskUsage
 
-__all__ = ["Ask", "BuildOutcome", "BuildSources", "DaemonDescription", "Engine", "Sink"]
+__all__ = ["Ask", "BuildOutcome", "BuildSources", "DaemonDescription", "DiskUsage", "Engine", "Sink"]

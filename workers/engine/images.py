@@ -49,6 +49,26 @@ class ImageSummary:
     containers: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """What a daemon's disk is used for, in bytes.
+
+    Attributes:
+        cache: of build cache that no image shares.
+        layers: of all images together.
+        images: of each image by its id, without what others share.
+    """
+
+    cache: int
+    layers: int
+    images: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.cache + self.layers
+
+
 class Images:
     """The images of one daemon.
 
@@ -206,12 +226,30 @@ class Images:
         Returns:
             Bytes that came free.
         """
-        await self._ask("GET", "version")
-        keep = "reserved-space" if self._api.version >= _RESERVED_SPACE_SINCE else "keep-storage"
-        cache = await self._ask("POST", "build/prune", [(keep, str(keep_bytes))], limit=SLOW)
+        cache = await self.prune_cache(keep_bytes)
         dangling = json.dumps({"dangling": ["true"], "until": [f"{settling}s"]})
         images = await self._ask("POST", "images/prune", [("filters", dangling)], limit=SLOW)
-        return int(cache.get("SpaceReclaimed") or 0) + int(images.get("SpaceReclaimed") or 0)
+        return cache + int(images.get("SpaceReclaimed") or 0)
+
+    async def prune_cache(self, keep_bytes: int) -> int:
+        """Remove build cache down to `keep_bytes`, least recently used first, never what a running build uses.
+
+        Returns:
+            Bytes that came free.
+        """
+        await self._ask("GET", "version")
+        keep = "reserved-space" if self._api.version >= _RESERVED_SPACE_SINCE else "keep-storage"
+        pruned = await self._ask("POST", "build/prune", [(keep, str(keep_bytes))], limit=SLOW)
+        return int(pruned.get("SpaceReclaimed") or 0)
+
+    async def usage(self) -> DiskUsage:
+        """Ask what the disk is used for; the daemon adds it up, which takes a while where there is much."""
+        told = await self._ask("GET", "system/df", limit=SLOW)
+        return DiskUsage(
+            cache=sum(record["Size"] for record in told["BuildCache"] or () if not record["Shared"]),
+            layers=told["LayersSize"],
+            images={image["Id"]: image["Size"] - max(0, image["SharedSize"]) for image in told["Images"] or ()},
+        )
 
     async def list(self) -> list[ImageSummary]:
         """Return all images but those that are only steps of others, newest first."""

@@ -7,13 +7,14 @@ import time
 
 from shipway.context.source import ContextSource
 from shipway.exceptions import JobError
-from shipway.models.event import Answered, Pushed, StepChanged, StepStatus, Warned
+from shipway.models.event import Answered, Pushed, Step, StepChanged, StepStatus, Warned
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec, Credentials
 from shipway.storage.lineages import Left
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources
+from workers.fingerprints import fingerprints
 from workers.forwarding import forwarded
 from workers.patience import patiently
 from workers.work.base import GivesWay, Work
@@ -94,8 +95,27 @@ class Building(Work[BuildSpec]):
             answered_from=None,
             context_sent=outcome.context_sent,
             context_spared=outcome.context_spared,
+            **await self._compared(outcome.steps, sources),
         )
         return outcome.image_id
+
+    async def _compared(self, steps: tuple[Step, ...], sources: BuildSources) -> dict[str, object]:
+        """Tell which worker had how many of the steps, then that this one has them all.
+
+        The classic builder does not tell which step builds upon which.
+        """
+        if self.spec.builder is not Builder.BUILDKIT:
+            return {}
+        counted, name = counted_steps(steps), self.parts.settings.worker_name
+        named = fingerprints(steps, self.spec.build_args, sources.context.manifest)
+        own = {named[step.number] for step in counted}
+        had = await patiently(lambda: self.parts.steps.had(self.job.project, self.spec, own))
+        await patiently(lambda: self.parts.steps.add(self.job.project, self.spec, name, own))
+        cached = sum(step.status is StepStatus.CACHED for step in counted)
+        best = max((count for worker, count in had.items() if worker != name), default=0)
+        regret = max(0, best - cached)
+        metrics.REGRET.inc(regret)
+        return {"had": had, "regret": regret}
 
     async def _pull_cache(self, credentials: Credentials) -> None:
         """Get the images of `cache_from`: the classic builder looks at those on its daemon only.
