@@ -150,6 +150,13 @@ async def test_worker_that_takes_no_jobs_is_given_none(crew: Crew) -> None:
     assert set((await crew.map(range(20))).values()) == {"ready"}
 
 
+async def test_worker_of_another_pool_is_given_none(crew: Crew) -> None:
+    await crew.registry.announce(Worker(name="other", pool="other", capacity=1, last_seen=0))
+    await crew.has({"own": 1})
+
+    assert set((await crew.map(range(8))).values()) == {"own"}
+
+
 async def test_build_is_placed_at_none_when_no_worker_is_ready_or_one_is_named(crew: Crew) -> None:
     nowhere = await crew.placed(lineage=0)
     await crew.has({"a": 1})
