@@ -1,6 +1,7 @@
 """Closes connections on which the head of a request does not come: uvicorn itself waits for ever.
 
-Start it with `uvicorn --http service.patience:Patient`. A head has 64 KiB at most, which is h11's own limit.
+Start it with `uvicorn --http service.patience:Patient`. Of a head that has not ended, 64 KiB are
+read at most, which is h11's own limit.
 """
 
 from __future__ import annotations

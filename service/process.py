@@ -55,7 +55,7 @@ class Process:
     def make(cls, settings: Settings) -> Process:
         """Assemble the parts from the settings."""
         redis = connect(settings.redis_url)
-        blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes)
+        blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes, settings.retention)
         sealer = Sealer(settings.secret_keys.get_secret_value())
         jobs, events = JobStore(redis, settings), EventLog(redis, blobs)
         return cls(

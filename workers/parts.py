@@ -58,7 +58,7 @@ class Parts:
         redis = connect(settings.redis_url)
         try:
             async with Engine(settings.docker_host, settings.step_limits) as engine:
-                blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes)
+                blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes, settings.retention)
                 sealer = Sealer(settings.secret_keys.get_secret_value())
                 egress = Egress(settings.fetch_allow)
                 yield cls(

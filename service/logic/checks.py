@@ -97,8 +97,14 @@ async def _check_contexts(process: Process, project: str, spec: Spec) -> None:
     if isinstance(spec, BuildSpec):
         wanted += [("build_contexts", digest) for digest in spec.uploaded_contexts.values()]
     for field, digest in wanted:
-        if digest and not await process.blobs.has_manifest(project, digest):
+        if digest and not await _kept(process, project, digest):
             raise NotFound(f"there is no context {digest}; upload it again", slug="context-unknown", field=field)
+
+
+async def _kept(process: Process, project: str, digest: str) -> bool:
+    """Whether a context is there; if so, it is for as long as if it had been sent just now."""
+    async with reaching_redis():
+        return await process.blobs.keep_context(project, digest, process.settings.retention) is not None
 
 
 async def _check_artifact(process: Process, project: str, spec: Spec) -> None:

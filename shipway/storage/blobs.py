@@ -51,9 +51,9 @@ class Writer(Protocol):
 class BlobStore:
     """Manifests and blobs of all projects, behind a `file://`, `s3://`, `gs://` or `az://` URL."""
 
-    def __init__(self, url: str, redis: Redis, max_stored: int) -> None:
+    def __init__(self, url: str, redis: Redis, max_stored: int, retention: float) -> None:
         self._url = url
-        self._ledger = Ledger(redis, max_stored)
+        self._ledger = Ledger(redis, max_stored, retention)
         self._opened: ObjectStore | None = None
 
     @property
@@ -231,13 +231,6 @@ class BlobStore:
             manifest = await self.manifest(project, digest)
             return manifest.summary if manifest else None
         return None
-
-    async def has_manifest(self, project: str, digest: str) -> bool:
-        """Whether a context of this digest is there."""
-        with suppress(FileNotFoundError), _reading_store():
-            await obstore.head_async(self._store, _manifest(project, digest))
-            return True
-        return False
 
     async def manifest(self, project: str, digest: str) -> Manifest | None:
         """Read a manifest, or None when there is none of this digest."""

@@ -154,6 +154,10 @@ def stored(project: str) -> str:
     return f"{PROJECT}{project}:stored"
 
 
+def crowded(project: str) -> str:
+    return f"{PROJECT}{project}:crowded"
+
+
 def pace(project: str) -> str:
     return f"{PROJECT}{project}:pace"
 

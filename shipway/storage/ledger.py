@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -18,6 +19,12 @@ from shipway.storage.redis import Scripts
 
 UNFINISHED = 86_400.0
 """Seconds until an object that nobody finished, or finished and never used, is forgotten."""
+CROWDED = 0.9
+"""Part of what a project may store beyond which what it used longest ago goes before its time."""
+ROOM = 0.1
+"""Part of what a project may store that goes then."""
+RESTING = 10.0
+"""Seconds between two such looks at one project."""
 _AT_ONCE = 1000
 """Paths that one script looks at: Redis does nothing else meanwhile."""
 
@@ -28,12 +35,14 @@ class Ledger:
     Args:
         redis: where the accounts are.
         max_stored: bytes that one project may store.
+        retention: seconds that what is used is kept for, counted from its last use.
     """
 
-    def __init__(self, redis: Redis, max_stored: int) -> None:
+    def __init__(self, redis: Redis, max_stored: int, retention: float) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
         self._max_stored = max_stored
+        self._retention = retention
 
     async def hold(self, path: str, size: int = 0) -> bool:
         """Announce an object of so many bytes, if that is known; returns whether it is there already.
@@ -46,8 +55,8 @@ class Ledger:
         if not found:
             raise Unavailable("what is to be stored is just being removed; send it again", slug="store-busy")
         stored, there = int(found[0]), bool(found[1])
-        if not there and stored + size > self._max_stored:
-            raise self._full()
+        if not there:
+            await self._check(path, stored + size)
         return there
 
     async def count(self, path: str, size: int) -> None:
@@ -56,8 +65,54 @@ class Ledger:
         Raises:
             TooLarge: the project stores more than it may (`storage-full`).
         """
-        if int(await self._scripts.call("count", [_stored(path)], [path, size])) > self._max_stored:
+        await self._check(path, int(await self._scripts.call("count", [_stored(path)], [path, size])))
+
+    async def _check(self, path: str, stored: int) -> None:
+        """Make room in a project that stores much; refuse what is more than it may store."""
+        if stored > CROWDED * self._max_stored and await self._may_look(path):
+            await self._make_room(path, int(ROOM * self._max_stored))
+        if stored > self._max_stored:
             raise self._full()
+
+    async def _may_look(self, path: str) -> bool:
+        return bool(await self._redis.set(keys.crowded(_project(path)), 1, nx=True, px=int(RESTING * 1000)))
+
+    async def _make_room(self, path: str, size: int) -> None:
+        """Let go what the project used longest ago, until so many bytes go: the reaper removes it.
+
+        What was used within `UNFINISHED` stays: jobs may be at it. So does what would go by itself as soon, for that
+        may be on its way here just now.
+        """
+        now = await self._now()
+        oldest, youngest = now + UNFINISHED, now + self._retention - UNFINISHED
+        seen = 0
+        while size > 0 and oldest < youngest:
+            found = cast(
+                "list[tuple[str, float]]",
+                await self._redis.zrangebyscore(
+                    keys.EXPIRING, oldest, youngest, start=seen, num=_AT_ONCE, withscores=True
+                ),
+            )
+            if not found:
+                return
+            went, freed = await self._let_go(path, dict(found), size)
+            seen += len(found) - went
+            size -= freed
+
+    async def _let_go(self, path: str, ends: dict[str, float], size: int) -> tuple[int, int]:
+        """Let objects of a project end now, but for those kept meanwhile; returns how many objects and bytes."""
+        own = [one for one in ends if _project(one) == _project(path)]
+        sizes = await self._redis.hmget(_stored(path), own) if own else []
+        chosen: list[str] = []
+        freed = 0
+        for one, bytes_ in zip(own, sizes, strict=True):
+            if freed >= size:
+                break
+            chosen += [one, repr(ends[one])]
+            freed += int(bytes_ or 0) if bytes_ != "-" else 0
+        if not chosen:
+            return 0, 0
+        return int(await self._scripts.call("hasten", [keys.EXPIRING], chosen)), freed
 
     async def keep(self, paths: Sequence[str], seconds: float) -> list[str]:
         """Let objects of one project live for some seconds from now; returns those that are not there."""
@@ -70,8 +125,11 @@ class Ledger:
 
     async def date(self, path: str, seconds: float) -> None:
         """Let an object live for some seconds from now, whether it is there or not."""
-        now, micros = await self._redis.time()
-        await self._redis.zadd(keys.EXPIRING, {path: float(now) + float(micros) / 1e6 + seconds})
+        await self._redis.zadd(keys.EXPIRING, {path: await self._now() + seconds})
+
+    async def _now(self) -> float:
+        seconds, micros = await self._redis.time()
+        return float(seconds) + float(micros) / 1e6
 
     async def doom(self, limit: int) -> list[str]:
         """Choose objects whose time is over. They are not there any more; `forget` each once it is removed."""
@@ -91,11 +149,15 @@ class Ledger:
     def _full(self) -> TooLarge:
         return TooLarge(
             f"the project would store more than {self._max_stored} bytes; "
-            "what is there goes by itself when its time is over",
+            "what it used longest ago is removed, if that is more than a day; try again, or wait for the rest to end",
             slug="storage-full",
         )
 
 
 def _stored(path: str) -> str:
     """The account of the project that a path belongs to: `projects/{project}/…`."""
-    return keys.stored(path.split("/", 2)[1])
+    return keys.stored(_project(path))
+
+
+def _project(path: str) -> str:
+    return path.split("/", 2)[1]

@@ -99,7 +99,7 @@ class JobStates(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.redis = connect(self.url)
         self.store = JobStore(self.redis, LIMITS)
-        self.log = EventLog(self.redis, BlobStore("memory://", self.redis, 2**30))
+        self.log = EventLog(self.redis, BlobStore("memory://", self.redis, 2**30, 3600))
         self.expected: dict[str, Expected] = {}
         self.served: list[str] = []
         self.batch = 0

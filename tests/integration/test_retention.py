@@ -26,6 +26,8 @@ from shipway.storage.redis import connect
 pytestmark = pytest.mark.engine_independent
 
 SPEC = BuildSpec(context="sha256:" + "0" * 64, tags=("a:1",))
+DAY = 86_400.0
+RETENTION = 7 * DAY
 KEPT = 100
 """Ended jobs that these tests let a project keep."""
 
@@ -54,7 +56,7 @@ class Storage:
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     with RedisServer(tmp_path / "redis", extra=("--appendonly", "no")) as server:
         redis = connect(server.url)
-        blobs = BlobStore((tmp_path / "store").as_uri(), redis, 2**20)
+        blobs = BlobStore((tmp_path / "store").as_uri(), redis, 2**20, RETENTION)
         yield Storage(redis, JobStore(redis, Settings(max_jobs=KEPT)), EventLog(redis, blobs), blobs)
         await redis.aclose()
 
@@ -111,13 +113,29 @@ async def test_blobs_that_nobody_kept_are_removed(storage: Storage) -> None:
     assert await storage.blobs.size("project", "new") == len(b"content")
 
 
+async def test_crowded_project_lets_go_what_it_used_longest_ago(storage: Storage) -> None:
+    ends = {"on-its-way": 0.5 * DAY, "oldest": 2 * DAY, "older": 3 * DAY, "used-today": RETENTION - 0.5 * DAY}
+    for name, seconds in ends.items():
+        await storage.blobs.put("project", name, bytes(200 * 1024))
+        await storage.blobs.keep("project", name, seconds)
+    await storage.blobs.put("other", "theirs", bytes(10))
+    await storage.blobs.keep("other", "theirs", 1.5 * DAY)
+
+    await storage.blobs.put("project", "new", bytes(150 * 1024))
+    await storage.blobs.expire()
+
+    left = [name for name in (*ends, "new") if await storage.blobs.size("project", name) is not None]
+    assert left == ["on-its-way", "older", "used-today", "new"]
+    assert await storage.blobs.size("other", "theirs") == 10
+
+
 KILLED = """
 import asyncio, os, sys
 from shipway.storage.blobs import BlobStore
 from shipway.storage.redis import connect
 
 async def upload():
-    async with BlobStore(sys.argv[1], connect(sys.argv[2]), 2**30).storing("project", "half") as writer:
+    async with BlobStore(sys.argv[1], connect(sys.argv[2]), 2**30, 3600).storing("project", "half") as writer:
         await writer.write(bytes(9 * 2**20))
         os.kill(os.getpid(), 9)
 
