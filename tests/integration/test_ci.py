@@ -106,7 +106,7 @@ def test_the_line_for_github_builds_and_pushes_by_the_job_s_identity(
 
     assert ran.returncode == 0, ran.stderr
     told = httpx.get(f"{registry.url}/v2/team/app/tags/list", trust_env=False).json()
-    assert told["tags"] == ["0123abc"]
+    assert "0123abc" in told["tags"]
 
 
 def test_the_line_for_gitlab_does_so_with_the_token_in_its_variable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -95,7 +96,8 @@ def test_wheel_holds_the_client_package_and_nothing_of_the_servers(wheel: Path) 
 def test_client_works_with_its_own_requirements_alone(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "env"], check=True)
     python = tmp_path / "env/bin/python"
-    subprocess.run([UV, "pip", "install", "--quiet", "--python", python, wheel], check=True)
+    env = {**os.environ, "UV_SYSTEM_CERTS": "1"}
+    subprocess.run([UV, "pip", "install", "--quiet", "--python", python, wheel], env=env, check=True)
     asked = (
         "import sys, json; from shipway.client import AsyncClient, Client; import shipway.cli;"
         "from shipway.models import job, request; import shipway.context.walk, shipway.context.pack;"

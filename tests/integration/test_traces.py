@@ -57,7 +57,10 @@ def test_one_trace_leads_from_the_command_to_each_step(traced: Stack, collector:
     def root() -> Collected | None:
         return next((span for span in collector.spans if span.name == "shipway build"), None)
 
-    came = wait_until(lambda: root() is not None and bool(named(collector.spans, "attempt 1")), 20)
+    def parts() -> set[str]:
+        return {span.name for span in collector.of_trace(first.trace)} if (first := root()) else set()
+
+    came = wait_until(lambda: {"attempt 1", "POST /v1/builds"} <= parts(), 30)
     assert came, [(span.part, span.name) for span in collector.spans]
     first = root()
     assert first is not None
