@@ -51,11 +51,11 @@ async def missing(wanted: Wanted, process: OnProcess, caller: Builder) -> Missin
     status_code=204,
     response_class=Response,
     summary="Send packs",
-    description="Any number of packs, one behind the other, each checked against its digests and stored as soon as it "
-    "is whole: what came before a connection broke needs not be sent again. The format stands in "
+    description="Any number of packs (none is fine), one behind the other, each checked against its digests and stored "
+    "as soon as it is whole: what came before a connection broke needs not be sent again. The format stands in "
     "`shipway/context/packs.py`.",
     responses=documented(400, 413),
-    openapi_extra={"requestBody": {"required": True, "content": PACKS_BODY}},
+    openapi_extra={"requestBody": {"required": False, "content": PACKS_BODY}},
 )
 async def take_packs(request: Request, process: OnProcess, caller: Builder) -> None:
     await contexts.take_packs(process, caller, request.stream())

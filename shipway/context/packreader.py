@@ -25,12 +25,10 @@ class PackReader:
         self._unpacker: Zstd | None = None
         self._content = bytearray()
         self._left = 0
-        self._any = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[Pack, bytes]]:
         """Yield the packs that a chunk completes; the work is done while the iterator is consumed."""
         self._buffer += chunk
-        self._any = self._any or bool(chunk)
         while self._buffer:
             if self._pack is None and not self._open():
                 return
@@ -41,7 +39,7 @@ class PackReader:
 
     def finish(self) -> None:
         """Check that the stream may end here."""
-        if self._buffer or self._pack is not None or not self._any:
+        if self._buffer or self._pack is not None:
             raise ContextError("the packs break off before their end", slug="pack-truncated")
 
     def _open(self) -> bool:
