@@ -134,7 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(LOOPBACK, self.upstream, timeout=60)
         try:
             chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
+            # Docker sends one Accept for each kind of manifest, in any order: each counts.
+            names = {name.lower() for name in self.headers} - {"connection", "expect"}
+            headers = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
             connection.request(self.command, self.path, body=self._counted(), headers=headers, encode_chunked=chunked)
             self._answer(connection.getresponse(), whole=whole)
         finally:
