@@ -6,6 +6,8 @@ PYTEST := $(PYTHON) -m pytest
 AT_ONCE := --numprocesses 3 --dist loadfile
 LOCKED = --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 .DEFAULT_GOAL := help
+# Dozens of services and workers start here: they keep what they compiled, even where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

@@ -73,7 +73,8 @@ fi
 say "installing Python packages from the lock file"
 export UV_SYSTEM_CERTS=1 # a machine's own certificate authority counts, as it does for pip
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/bootstrap.lock
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+# Compiled now, once: where Python may not write later, every start of a worker would compile Celery anew.
+.venv/bin/uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements-dev.lock
 # Its build tools are in the lock, so nothing unlocked is fetched to build it.
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
 echo "$wanted" > "$stamp"

@@ -40,7 +40,7 @@ def test_builds_of_one_image_go_to_the_same_worker_and_find_their_steps_there(ap
     assert {job.cache_hit_ratio for job in again} == {0.5}
 
 
-def test_busy_worker_leaves_the_next_build_to_another_one(api: HttpApi) -> None:
+def test_busy_worker_leaves_the_next_build_to_another_one_after_a_while(api: HttpApi) -> None:
     image = f"image-{once()}"
     blockers = [api.submit(slow(once()), tags=[image]) for _ in range(SLOTS)]
     for blocker in blockers:
@@ -51,8 +51,7 @@ def test_busy_worker_leaves_the_next_build_to_another_one(api: HttpApi) -> None:
     for blocker in blockers:
         api.cancel(blocker.id)
     workers = {api.wait(blocker.id).worker for blocker in blockers}
-    assert len(workers) == 1
-    assert other.worker == other.placed
+    assert workers == {other.placed}
     assert other.worker not in workers
 
 

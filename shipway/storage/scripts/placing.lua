@@ -41,8 +41,8 @@ local function resumes_on(job, id)
   return redis.call('HGET', string.sub(job, 1, -#id - 1) .. r[2], 'worker')
 end
 
--- The first of the ready workers that has a free slot, or not more than its share to do and a quarter; nil where there is
--- none. Before all, the one on which the job can resume.
+-- The first of the ready workers that has not more to do than one job in line for each that runs, or than its share and a
+-- quarter; nil where there is none. Before all, the one on which the job can resume.
 local function place(job, id)
   local r, resumed = redis.call('HMGET', job, 'lineage', 'queue'), resumes_on(job, id)
   if not (r[1] or resumed) then return end
@@ -53,7 +53,7 @@ local function place(job, id)
   if not r[1] then return end
   for _, worker in ipairs(ready) do
     local share = math.ceil(1.25 * worker.slots * (load + 1) / slots)
-    if worker.load < math.max(worker.slots, share) then return worker.name end
+    if worker.load < math.max(2 * worker.slots, share) then return worker.name end
   end
 end
 
