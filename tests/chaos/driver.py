@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploy.local.waiting import wait_until
 from shipway.models.event import Event
@@ -22,6 +22,8 @@ from tests.integration.leftovers import containers, endless, processes_with
 
 JOBS = 6
 """Builds per round."""
+TWINS = 0.3
+"""Which part of the builds are the same as the one before."""
 SPREAD = 6.0
 """Seconds over which builds and faults of a round begin."""
 LONGEST = 9.0
@@ -37,8 +39,12 @@ FAULTS_OF_MACHINES = frozenset({
 
 @dataclass(frozen=True)
 class Order:
-    """One build of the load: when it is asked for, and how it has to end."""
+    """One build of the load: when it is asked for, and how it has to end.
 
+    `key` is its own; twins, of which the service runs one, have the same `word`.
+    """
+
+    key: str
     word: str
     wait: float
     kind: str
@@ -70,7 +76,7 @@ class Driver:
         self._fleet.heal()
         done = Round(number)
         began = time.monotonic()
-        orders = [self._order(number, which) for which in range(JOBS)]
+        orders = self._orders(number)
         faults = [self._fault() for _ in range(self._rng.choice([1, 2, 2, 3]))]
         done.faults = [f"{kind.name} {duration:.0f} s" for kind, _, duration, _ in faults]
         harm = [HANDS.submit(self._harm, *fault) for fault in faults]
@@ -84,11 +90,27 @@ class Driver:
         done.seconds = time.monotonic() - began
         return done
 
+    def _orders(self, number: int) -> list[Order]:
+        """Some of them are the same build as the one before."""
+        orders: list[Order] = []
+        for which in range(JOBS):
+            order = self._order(number, which)
+            if orders and self._rng.random() < TWINS:
+                order = self._twin(orders[-1], order)
+            orders.append(order)
+        return orders
+
     def _order(self, number: int, which: int) -> Order:
         rng = self._rng
         kind = rng.choice(["good", "good", "good", "good", "bad", "cancelled"])
-        word = f"chaos{number}x{which}x{rng.randrange(2**48):x}"
-        return Order(word, rng.uniform(0, SPREAD), kind, rng.choice([0.5, 1, 2, 4]), rng.uniform(0, 3))
+        key = f"chaos{number}x{which}x{rng.randrange(2**48):x}"
+        return Order(key, key, rng.uniform(0, SPREAD), kind, rng.choice([0.5, 1, 2, 4]), rng.uniform(0, 3))
+
+    @staticmethod
+    def _twin(of: Order, order: Order) -> Order:
+        """The same build, asked for at another time; it fails if the other does, and may be cancelled alone."""
+        kind = "bad" if of.kind == "bad" else order.kind.replace("bad", "good")
+        return replace(order, word=of.word, seconds=of.seconds, kind=kind)
 
     def _fault(self) -> tuple[Kind, float, float, random.Random]:
         rng = self._rng
@@ -111,16 +133,16 @@ class Driver:
             "tags": [self._fleet.tag(order.word)],
             "push": True,
         }
-        job = submit_anywhere(replicas, body, order.word)
+        job = submit_anywhere(replicas, body, order.key)
         if order.kind == "cancelled":
             threading.Timer(order.cancel_after, cancel_anywhere, [replicas, job.id]).start()
         events = follow_anywhere(replicas, job.id)
-        assert submit_anywhere(replicas, body, order.word).id == job.id
+        assert submit_anywhere(replicas, body, order.key).id == job.id
         return job, events
 
     def _judge(self, order: Order, future: Future[tuple[Job, list[Event]]], done: Round) -> None:
         if error := future.exception():
-            done.violations.append(f"{order.word}: {error!r}")
+            done.violations.append(f"{order.key}: {error!r}")
             return
         job, events = future.result()
         ended = self._fleet.api.job(job.id)
