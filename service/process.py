@@ -55,7 +55,7 @@ class Process:
     def make(cls, settings: Settings) -> Process:
         """Assemble the parts from the settings."""
         redis = connect(settings.redis_url)
-        blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes, settings.retention)
+        blobs = BlobStore(settings.store_url, redis, settings.limits_of, settings.retention)
         sealer = Sealer(settings.secret_keys.get_secret_value())
         jobs, events = JobStore(redis, settings), EventLog(redis, blobs)
         return cls(
@@ -77,7 +77,7 @@ class Process:
             audit=AuditLog(redis),
             webhooks=WebhookStore(redis, sealer, settings.retention),
             queue=Queue(settings.redis_url),
-            pace=Pace(redis, settings.max_requests),
+            pace=Pace(redis, settings.limits_of),
         )
 
     async def aclose(self) -> None:

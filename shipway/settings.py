@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
+from typing import Any, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shipway import pools
-from shipway.context.limits import Limits
 from shipway.egress import Egress
+from shipway.limits import ProjectLimits
+from shipway.models.token import ProjectName
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, ProjectLimits):
     """What service and workers must agree upon."""
 
     model_config = SettingsConfigDict(env_prefix="SHIPWAY_", frozen=True, extra="ignore")
@@ -26,15 +28,6 @@ class Settings(BaseSettings):
         SecretStr(""), description="Fernet keys, newest first, comma separated; seal credentials on their way"
     )
     retention: float = Field(7 * 86_400, description="seconds that a finished job, its events and log are kept")
-    max_jobs: int = Field(5000, description="ended jobs of one project that are kept, whatever their age")
-    max_queued: int = Field(5000, ge=1, description="jobs of one project that may wait")
-    max_running: int = Field(64, ge=1, description="jobs of one project that may run at once; the others wait")
-    max_timeout: float = Field(86_400, gt=0, description="seconds that a job may ask to run at most")
-    max_stored_bytes: int = Field(200 * 2**30, description="bytes of contexts and archives that a project may store")
-    max_requests: float = Field(
-        200, gt=0, description="requests per second of one project; bursts of five times as many"
-    )
-    max_webhooks: int = Field(20, ge=0, description="webhooks of one project")
     http_stall: float = Field(60, gt=0, description="seconds that an HTTP client may send, or read, nothing")
     lease: float = Field(30, description="seconds that a claim holds unless it is renewed")
     placement_wait: float = Field(
@@ -44,8 +37,6 @@ class Settings(BaseSettings):
         "may take it",
     )
     max_attempts: int = Field(3, description="how often a job may be taken before it fails for good")
-    max_context_bytes: int = Field(20 * 2**30, description="bytes of one context, unpacked")
-    max_context_entries: int = Field(1_000_000, description="files, directories and links in one context")
     fetch_allow: str = Field(
         "", description="addresses and networks that URLs may lead to although they are not public, comma separated"
     )
@@ -58,8 +49,11 @@ class Settings(BaseSettings):
         description="workers that build for some projects only: POOL=PROJECT,PROJECT;POOL=… Such a project builds "
         "nowhere else; all others share the workers of no pool",
     )
-    max_artifact_bytes: int = Field(100 * 2**30, description="bytes of one uploaded archive")
-    max_log_bytes: int = Field(64 * 2**20, description="bytes of log kept per attempt; the rest is dropped with a note")
+    project_limits: dict[ProjectName, dict[str, Any]] = Field(
+        {},
+        description='limits of single projects in place of those for all, as JSON: {"team-a": {"max_running": 8, '
+        '"max_stored_bytes": 1000000000}}',
+    )
 
     @field_validator("fetch_allow")
     @classmethod
@@ -73,6 +67,11 @@ class Settings(BaseSettings):
         pools.read(value)
         return value
 
+    @model_validator(mode="after")
+    def _known_limits(self) -> Self:
+        _ = self.limits_by_project
+        return self
+
     def pool_of(self, project: str) -> str:
         """The pool of workers that builds for a project; '' for those that all others share."""
         return pools.read(self.pools).get(project, "")
@@ -81,10 +80,15 @@ class Settings(BaseSettings):
         """Whether a project's RUN steps may use the network of the worker's machine."""
         return bool({project, "*"} & {name.strip() for name in self.host_network.split(",")})
 
-    @property
-    def context_limits(self) -> Limits:
-        """What a context may hold."""
-        return Limits(max_bytes=self.max_context_bytes, max_entries=self.max_context_entries)
+    @cached_property
+    def limits_by_project(self) -> dict[str, ProjectLimits]:
+        """The limits of each project that has some of its own."""
+        common = self.model_dump(include=set(ProjectLimits.model_fields))
+        return {name: ProjectLimits.model_validate(common | own) for name, own in self.project_limits.items()}
+
+    def limits_of(self, project: str) -> ProjectLimits:
+        """What a project may use."""
+        return self.limits_by_project.get(project, self)
 
 
 @cache

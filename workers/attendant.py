@@ -67,7 +67,7 @@ class Attendant:
         """Look after everything until the process ends."""
         redis = connect(self._settings.redis_url)
         jobs, workers = JobStore(redis, self._settings), WorkerRegistry(redis)
-        blobs = BlobStore(self._settings.store_url, redis, self._settings.max_stored_bytes, self._settings.retention)
+        blobs = BlobStore(self._settings.store_url, redis, self._settings.limits_of, self._settings.retention)
         queue = Queue(self._settings.redis_url)
         reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease, traces(PART))
         async with asyncio.TaskGroup() as tasks:

@@ -6,15 +6,15 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from shipway.context.contents import parts_of
-from shipway.context.limits import Limits
 from shipway.context.source import ContextSource
 from shipway.egress import Egress
 from shipway.exceptions import BuildSystemError
+from shipway.limits import ProjectLimits
 from shipway.models.context import Entry
 from shipway.storage.blobs import BlobStore
 from workers.blobcache import BlobCache
@@ -33,15 +33,17 @@ class Content:
         cache: the folder.
         cache_bytes: bytes of blobs that may lie there.
         egress: where remote sources may be.
-        limits: what a context may hold.
+        limits_of: what a context of a project may hold (`context_limits`).
     """
 
-    def __init__(self, blobs: BlobStore, cache: Path, cache_bytes: int, egress: Egress, limits: Limits) -> None:
+    def __init__(
+        self, blobs: BlobStore, cache: Path, cache_bytes: int, egress: Egress, limits_of: Callable[[str], ProjectLimits]
+    ) -> None:
         self._blobs = blobs
         self._folder = cache
         self._cache = BlobCache(blobs, cache / "blobs", cache_bytes)
         self._egress = egress
-        self._limits = limits
+        self._limits_of = limits_of
         self._open: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._scratch: Path | None = None
 
@@ -62,13 +64,12 @@ class Content:
             raise BuildSystemError("the files of the context are gone from the store", slug="context-gone") from fault
         return ContextSource(manifest, partial(self._read, project))
 
-    @property
-    def remote(self) -> Remote:
-        """Fetches sources from URLs into a folder that goes with `close`."""
+    def remote(self, project: str) -> Remote:
+        """Fetches a project's sources from URLs into a folder that goes with `close`."""
         if self._scratch is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._scratch = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
-        return Remote(self._scratch, self._egress, self._limits)
+        return Remote(self._scratch, self._egress, self._limits_of(project).context_limits)
 
     def close(self) -> None:
         """Close every file and remove what was fetched for this job."""

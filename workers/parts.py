@@ -58,7 +58,7 @@ class Parts:
         redis = connect(settings.redis_url)
         try:
             async with Engine(settings.docker_host, settings.step_limits) as engine:
-                blobs = BlobStore(settings.store_url, redis, settings.max_stored_bytes, settings.retention)
+                blobs = BlobStore(settings.store_url, redis, settings.limits_of, settings.retention)
                 sealer = Sealer(settings.secret_keys.get_secret_value())
                 egress = Egress(settings.fetch_allow)
                 yield cls(
@@ -73,7 +73,7 @@ class Parts:
                     trends=TrendLog(redis),
                     blobs=blobs,
                     content=Content(
-                        blobs, settings.worker_cache, settings.worker_cache_bytes, egress, settings.context_limits
+                        blobs, settings.worker_cache, settings.worker_cache_bytes, egress, settings.limits_of
                     ),
                     egress=egress,
                     inventory=Inventory(redis, settings.worker_name, engine),

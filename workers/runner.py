@@ -90,7 +90,7 @@ class _Attempt:
         self._parts = parts
         self._claim = claim
         self._job = claim.job
-        self._recorder = Recorder(parts.jobs, claim, parts.settings.max_log_bytes)
+        self._recorder = Recorder(parts.jobs, claim, parts.settings.limits_of(claim.job.project).max_log_bytes)
         self._work = work_for(parts, claim, self._recorder)
         self._log = log.bind(job=claim.job.id, attempt=claim.attempt)
 

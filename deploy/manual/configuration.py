@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from deploy.manual.markdown import GENERATED, code, prose, table
+from shipway.limits import ProjectLimits
 from shipway.settings import Settings
 from workers.settings import WorkerSettings
 
@@ -20,6 +21,7 @@ Settings are read from the environment, once, when a process starts; a value tha
 a message that names the setting. Sizes are bytes, times are seconds.
 """
 SHARED = "What service and workers must agree upon: give all of them the same."
+LIMITS = "For service and workers as well. `SHIPWAY_PROJECT_LIMITS` gives single projects others."
 OF_WORKERS = "Each worker's own."
 ELSEWHERE = {
     "The command and the SDK": {
@@ -49,7 +51,13 @@ def page() -> str:
     """Every setting: of the servers from their classes, of the rest from the table above."""
     head = ["setting", "default", "meaning"]
     own = {name: field for name, field in WorkerSettings.model_fields.items() if name not in Settings.model_fields}
-    servers = {"Service and workers": (SHARED, dict(Settings.model_fields)), "Workers": (OF_WORKERS, own)}
+    limits = dict(ProjectLimits.model_fields)
+    shared = {name: field for name, field in Settings.model_fields.items() if name not in limits}
+    servers = {
+        "Service and workers": (SHARED, shared),
+        "Limits of each project": (LIMITS, limits),
+        "Workers": (OF_WORKERS, own),
+    }
     text = GENERATED + INTRODUCTION
     for title, (lead, fields) in servers.items():
         text += f"\n## {title}\n\n{lead}\n\n{table(head, _rows(fields))}"

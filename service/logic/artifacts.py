@@ -23,14 +23,13 @@ async def take(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> 
         InvalidRequest: it is empty.
         TooLarge: it passes the limit.
     """
+    most = process.settings.limits_of(caller.project).max_artifact_bytes
     blob, size = str(ULID()), 0
     async with process.blobs.storing(caller.project, blob) as writer:
         async for chunk in gathered(body):
             size += len(chunk)
-            if size > process.settings.max_artifact_bytes:
-                raise TooLarge(
-                    f"an archive has at most {process.settings.max_artifact_bytes} bytes", slug="artifact-too-large"
-                )
+            if size > most:
+                raise TooLarge(f"an archive has at most {most} bytes", slug="artifact-too-large")
             await writer.write(chunk)
         if not size:
             raise InvalidRequest("the archive is empty", slug="archive-invalid")

@@ -47,7 +47,7 @@ def check_alone(process: Process, project: str, spec: Spec) -> None:
         Unavailable: its client forwards ssh agents, and there is no key to protect that with.
     """
     check_push(spec)
-    limits.check_timeout(process, spec)
+    limits.check_timeout(process, project, spec)
     if isinstance(spec, BuildSpec):
         check_network(process, project, spec)
         if spec.agents:

@@ -37,7 +37,7 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
         ContextError: it is not a tar, or holds what no context may hold.
         TooLarge: it passes a limit.
     """
-    limits = process.settings.context_limits
+    limits = process.settings.limits_of(caller.project).context_limits
     blob = str(ULID())
     decompressor, indexer = Decompressor(limits), TarIndexer(limits, blob)
     async with process.blobs.storing(caller.project, blob) as writer:
@@ -94,7 +94,7 @@ async def commit(process: Process, caller: Caller, digest: str, body: AsyncItera
         TooLarge: it passes a limit.
         Conflict: packs that it speaks of are not there (`context-packs-missing`).
     """
-    limits = process.settings.context_limits
+    limits = process.settings.limits_of(caller.project).context_limits
     decompressor, reader = Decompressor(limits), ListingReader(limits)
     async for _ in _plain(decompressor, body, reader.feed):
         pass

@@ -47,7 +47,7 @@ async def submit(
                 caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None, place.get()
             )
         except Full as full:
-            raise limits.queue_full(process) from full
+            raise limits.queue_full(process, caller.project) from full
         if not new:
             job_id, _, before = job_id.partition(" ")
             if before != mark:

@@ -26,23 +26,25 @@ async def pace(process: Process, project: str) -> None:
         seconds = await process.pace.wait(project)
     if seconds:
         raise TooMany(
-            f"the project makes more than {process.settings.max_requests:g} requests per second; wait {seconds:.1f} s",
+            f"the project makes more than {process.settings.limits_of(project).max_requests:g} requests per second; "
+            f"wait {seconds:.1f} s",
             slug="too-many-requests",
             after=seconds,
         )
 
 
-def check_timeout(process: Process, spec: Spec) -> None:
+def check_timeout(process: Process, project: str, spec: Spec) -> None:
     """Raise InvalidRequest (`timeout-too-long`) when a spec asks to run for longer than a job may."""
-    longest = process.settings.max_timeout
+    longest = process.settings.limits_of(project).max_timeout
     if spec.timeout > longest:
         raise InvalidRequest(f"a job may run for {longest:g} s at most", slug="timeout-too-long", field="timeout")
 
 
-def queue_full(process: Process) -> TooMany:
+def queue_full(process: Process, project: str) -> TooMany:
     """What is told when a project has as many queued jobs as it may."""
+    most = process.settings.limits_of(project).max_queued
     return TooMany(
-        f"the project has {process.settings.max_queued} jobs queued, which is as many as it may; wait for some to end",
+        f"the project has {most} jobs queued, which is as many as it may; wait for some to end",
         slug="too-many-jobs",
         after=QUEUE_MOVES,
     )

@@ -23,10 +23,11 @@ async def create(process: Process, caller: Caller, wanted: WebhookRequest) -> Ne
     """
     _check_address(process, wanted.url)
     project = wanted.project or caller.project
+    most = process.settings.limits_of(project).max_webhooks
     async with reaching_redis():
-        if await process.webhooks.count(project) >= process.settings.max_webhooks:
+        if await process.webhooks.count(project) >= most:
             raise Conflict(
-                f"the project has {process.settings.max_webhooks} webhooks, which is as many as it may",
+                f"the project has {most} webhooks, which is as many as it may",
                 slug="webhooks-full",
             )
         made = await process.webhooks.create(project, wanted)

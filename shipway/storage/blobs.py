@@ -25,6 +25,7 @@ from obstore.store import ObjectStore, from_url
 from redis.asyncio import Redis
 
 from shipway.exceptions import TooLarge, Unavailable
+from shipway.limits import ProjectLimits
 from shipway.models.context import Manifest, Summary, read_summary
 from shipway.storage.ledger import Ledger
 
@@ -51,9 +52,9 @@ class Writer(Protocol):
 class BlobStore:
     """Manifests and blobs of all projects, behind a `file://`, `s3://`, `gs://` or `az://` URL."""
 
-    def __init__(self, url: str, redis: Redis, max_stored: int, retention: float) -> None:
+    def __init__(self, url: str, redis: Redis, limits_of: Callable[[str], ProjectLimits], retention: float) -> None:
         self._url = url
-        self._ledger = Ledger(redis, max_stored, retention)
+        self._ledger = Ledger(redis, limits_of, retention)
         self._opened: ObjectStore | None = None
 
     @property

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from shipway.models.event import BODY, Joined
 from shipway.settings import Settings
 from shipway.storage import keys
-from shipway.storage.jobs import WORKER_PREFIX, Claim, Fenced
+from shipway.storage.jobs import WORKER_PREFIX, Claim, Fenced, max_running
 from shipway.storage.redis import Scripts
 
 LONGEST = 900.0
@@ -29,7 +29,7 @@ class FlightStore:
 
     def __init__(self, redis: Redis, settings: Settings) -> None:
         self._scripts = Scripts(redis)
-        self._settings = settings
+        self._max_running = max_running(settings)
         self._retention = int(settings.retention)
 
     async def fly(self, project: str, question: str, job_id: str) -> Leader | None:
@@ -54,7 +54,7 @@ class FlightStore:
             ],
             [
                 *(job_id, claim.attempt, leader, LONGEST * 1000, BODY.dump_json(Joined(job=leader)).decode()),
-                *(WORKER_PREFIX, self._settings.max_running, self._retention),
+                *(WORKER_PREFIX, self._max_running, self._retention),
             ],
         )
         if not done:

@@ -73,6 +73,7 @@ class JobStore:
         self._scripts = Scripts(redis)
         self._settings = settings
         self._retention = int(settings.retention)
+        self._max_running = max_running(settings)
 
     async def accept(
         self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None, trace: str = ""
@@ -97,6 +98,7 @@ class JobStore:
         deadline = await self._now_ms() + ACCEPTING * 1000
         job_id = str(ULID())
         key, mark = idempotency or ("", "")
+        limits = self._settings.limits_of(project)
         made = await self._scripts.call(
             "accept",
             [
@@ -115,9 +117,9 @@ class JobStore:
                 f"{job_id} {mark}" if key else "",
                 sealed,
                 keys.job(""),
-                self._settings.max_jobs,
+                limits.max_jobs,
                 deadline,
-                self._settings.max_queued,
+                limits.max_queued,
                 *("version", VERSION, "project", project, "kind", spec.kind),
                 *("queue", spec.queue(self._settings.pool_of(project))),
                 *("priority", str(spec.priority), "spec", spec.model_dump_json()),
@@ -185,7 +187,7 @@ class JobStore:
             [
                 *(worker, self._settings.lease * 1000, self._retention),
                 *(nonce or token_hex(8), keys.job(""), named),
-                *(self._settings.max_running, VERSION),
+                *(self._max_running, VERSION),
                 *queues,
             ],
         )
@@ -243,7 +245,7 @@ class JobStore:
             [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.credentials(job_id), keys.QUEUED],
             [
                 *(job_id, attempt, state, _dump_error(error)),
-                *(self._retention, WORKER_PREFIX, self._settings.max_running),
+                *(self._retention, WORKER_PREFIX, self._max_running),
             ],
         )
         if not done:
@@ -260,7 +262,7 @@ class JobStore:
             [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED],
             [
                 *(job_id, attempt, delay * 1000, int(counts)),
-                *(_dump_error(error), WORKER_PREFIX, self._settings.max_running),
+                *(_dump_error(error), WORKER_PREFIX, self._max_running),
             ],
         )
         if not done:
@@ -302,7 +304,7 @@ class JobStore:
             [keys.job(job_id), keys.events(job_id), keys.RUNNING, keys.QUEUED, keys.credentials(job_id)],
             [
                 *(job_id, self._settings.max_attempts, delay * 1000),
-                *(_dump_error(error), self._retention, WORKER_PREFIX, self._settings.max_running),
+                *(_dump_error(error), self._retention, WORKER_PREFIX, self._max_running),
             ],
         )
         return state
@@ -318,6 +320,12 @@ class JobStore:
         for job_id in ids:
             pipe.hget(keys.job(job_id), "queue")
         return dict(Counter(queue for queue in await pipe.execute() if queue))
+
+
+def max_running(settings: Settings) -> str:
+    """How many jobs of each project may run at once, as scripts read it: JSON, in which '' is any other project."""
+    own = {project: limits.max_running for project, limits in settings.limits_by_project.items()}
+    return json.dumps({"": settings.max_running, **own})
 
 
 def record_fields(

@@ -6,7 +6,7 @@ written anew before it is gone: or else what was just sent could be removed in t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shipway.exceptions import TooLarge, Unavailable
+from shipway.limits import ProjectLimits
 from shipway.storage import keys
 from shipway.storage.redis import Scripts
 
@@ -34,14 +35,14 @@ class Ledger:
 
     Args:
         redis: where the accounts are.
-        max_stored: bytes that one project may store.
+        limits_of: what a project may store (`max_stored_bytes`).
         retention: seconds that what is used is kept for, counted from its last use.
     """
 
-    def __init__(self, redis: Redis, max_stored: int, retention: float) -> None:
+    def __init__(self, redis: Redis, limits_of: Callable[[str], ProjectLimits], retention: float) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
-        self._max_stored = max_stored
+        self._limits_of = limits_of
         self._retention = retention
 
     async def hold(self, path: str, size: int = 0) -> bool:
@@ -69,10 +70,11 @@ class Ledger:
 
     async def _check(self, path: str, stored: int) -> None:
         """Make room in a project that stores much; refuse what is more than it may store."""
-        if stored > CROWDED * self._max_stored and await self._may_look(path):
-            await self._make_room(path, int(ROOM * self._max_stored))
-        if stored > self._max_stored:
-            raise self._full()
+        most = self._limits_of(_project(path)).max_stored_bytes
+        if stored > CROWDED * most and await self._may_look(path):
+            await self._make_room(path, int(ROOM * most))
+        if stored > most:
+            raise _full(most)
 
     async def _may_look(self, path: str) -> bool:
         return bool(await self._redis.set(keys.crowded(_project(path)), 1, nx=True, px=int(RESTING * 1000)))
@@ -146,12 +148,13 @@ class Ledger:
         with suppress(RedisError):
             await self._scripts.call("forget", [_stored(path), keys.EXPIRING], [path])
 
-    def _full(self) -> TooLarge:
-        return TooLarge(
-            f"the project would store more than {self._max_stored} bytes; "
-            "what it used longest ago is removed, if that is more than a day; try again, or wait for the rest to end",
-            slug="storage-full",
-        )
+
+def _full(most: int) -> TooLarge:
+    return TooLarge(
+        f"the project would store more than {most} bytes; "
+        "what it used longest ago is removed, if that is more than a day; try again, or wait for the rest to end",
+        slug="storage-full",
+    )
 
 
 def _stored(path: str) -> str:

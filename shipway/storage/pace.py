@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 
+from shipway.limits import ProjectLimits
 from shipway.storage import keys
 from shipway.storage.redis import Scripts
 
@@ -14,11 +17,12 @@ BURST = 5.0
 class Pace:
     """Lets every project make so many requests per second."""
 
-    def __init__(self, redis: Redis, per_second: float) -> None:
+    def __init__(self, redis: Redis, limits_of: Callable[[str], ProjectLimits]) -> None:
         self._scripts = Scripts(redis)
-        self._per_second = per_second
+        self._limits_of = limits_of
 
     async def wait(self, project: str) -> float:
         """Count one request; returns 0, or the seconds to wait before the next one when it is one too many."""
-        limits = [self._per_second, max(1.0, self._per_second * BURST)]
+        per_second = self._limits_of(project).max_requests
+        limits = [per_second, max(1.0, per_second * BURST)]
         return float(await self._scripts.call("pace", [keys.pace(project)], limits)) / 1000

@@ -12,11 +12,34 @@ import redis
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.registry import Registry
-from deploy.local.stack import Stack
+from deploy.local.stack import Plan, Stack
 from deploy.local.waiting import wait_until
 from shipway.models.job import JobState
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
+from tests.support.collector import Collector
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def traced(
+    collector: Collector, dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack that tells all it can, traces included."""
+    plan = Plan(tmp_path_factory.mktemp("traced"), env=collector.env)
+    with Stack(plan, registry=registry, dockerd=dockerd) as running:
+        yield running
+
+
+@pytest.fixture
+def api(traced: Stack) -> Iterator[HttpApi]:
+    with HttpApi(traced.service.url, traced.token) as client:
+        yield client
 
 
 class Canaries:
@@ -48,14 +71,14 @@ def processes() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("builder", ["buildkit", "classic"])
 def test_no_secret_is_found_anywhere(
-    api: HttpApi, stack: Stack, dockerd: Dockerd, registry: Registry, builder: str
+    api: HttpApi, traced: Stack, collector: Collector, dockerd: Dockerd, registry: Registry, builder: str
 ) -> None:
-    canaries = Canaries()
+    canaries, mark = Canaries(), once()
     shown = "RUN --mount=type=secret,id=key cat /run/secrets/key; base64 /run/secrets/key; printf canary-; sleep 3"
     line = shown if builder == "buildkit" else "RUN sleep 3"
     tag = f"{registry.address}/canaries/{once()}:1"
     job = api.submit(
-        script("FROM base", f"{line} # {once()}"),
+        script("FROM base", f"{line} # {mark}"),
         builder=builder,
         tags=[tag],
         push=True,
@@ -69,7 +92,8 @@ def test_no_secret_is_found_anywhere(
 
     in_processes = {name: found for name, text in processes() if (found := canaries.in_text(text))}
     done = api.wait(job.id)
-    with redis.Redis.from_url(stack.redis.url) as connection:
+    spans = wait_until(lambda: any(mark in span.name for span in list(collector.spans)), 30)
+    with redis.Redis.from_url(traced.redis.url) as connection:
         connection.save()
         keys = [key for key in connection.scan_iter("*") if b"credentials" in key and job.id.encode() in key]
     told = {
@@ -78,36 +102,40 @@ def test_no_secret_is_found_anywhere(
         "log": api.log(job.id),
         "jobs": api.http.get("/v1/jobs").text,
         "metrics": api.http.get("/metrics").text,
-        "metrics of the worker": httpx.get(stack.workers["local-1"].metrics_url, trust_env=False).text,
+        "metrics of the worker": httpx.get(traced.workers["local-1"].metrics_url, trust_env=False).text,
         "history": dockerd.docker("history", "--no-trunc", tag).stdout,
         "image": dockerd.docker("inspect", tag).stdout,
     }
 
     assert done.state is JobState.SUCCEEDED, done.error
+    assert spans
+    assert canaries.in_text(collector.raw) == set()
     assert in_processes == {}
     assert [where for where, text in told.items() if canaries.in_text(text)] == []
-    assert canaries.in_files(stack.plan.state) == {}
-    assert canaries.in_files(stack.redis.state) == {}
+    assert canaries.in_files(traced.plan.state) == {}
+    assert canaries.in_files(traced.redis.state) == {}
     assert keys == []
     if builder == "buildkit":
         assert told["log"].count("***") == 2
 
 
-def test_secret_in_the_words_of_a_failing_step_is_masked(api: HttpApi) -> None:
-    canaries = Canaries()
+def test_secret_in_the_words_of_a_failing_step_is_masked(api: HttpApi, collector: Collector) -> None:
+    canaries, mark = Canaries(), once()
     job = api.build(
-        script("FROM base", f"RUN --mount=type=secret,id=key cat /run/secrets/key >&2; exit 3 # {once()}"),
+        script("FROM base", f"RUN --mount=type=secret,id=key cat /run/secrets/key >&2; exit 3 # {mark}"),
         secrets={"key": base64.b64encode(canaries.secret.encode()).decode()},
     )
 
+    assert wait_until(lambda: any(span.failed and mark in span.name for span in list(collector.spans)), 30)
     assert job.error is not None
     assert job.error.slug == "step-failed"
     assert canaries.in_text(job.model_dump_json() + api.log(job.id)) == set()
+    assert canaries.in_text(collector.raw) == set()
     assert "***" in api.log(job.id)
 
 
-def test_keys_of_the_operator_reach_no_process_but_the_workers_own(stack: Stack) -> None:
-    key = stack.shared.secret_key.encode()
+def test_keys_of_the_operator_reach_no_process_but_the_workers_own(traced: Stack) -> None:
+    key = traced.shared.secret_key.encode()
     holding = [name.split("/")[2] for name, text in processes() if key in text]
     commands = [(Path("/proc") / pid / "cmdline").read_bytes() for pid in holding]
 

@@ -21,7 +21,7 @@ CROWD = 100
 async def test_many_jobs_of_one_project_hold_up_no_other(stack: Stack) -> None:
     redis, queue = connect(stack.redis.url), Queue(stack.redis.url)
     store = JobStore(redis, Settings())
-    events = EventLog(redis, BlobStore("memory://", redis, 2**30, 3600))
+    events = EventLog(redis, BlobStore("memory://", redis, Settings().limits_of, 3600))
     spec = InspectSpec(image="base")
 
     async def submitted(project: str) -> str:

@@ -52,7 +52,9 @@ SPECS = st.builds(
     st.sampled_from([None, None, "one"]),
 )
 PROJECTS = st.sampled_from(["p", "q"])
-LIMITS = Settings(max_attempts=MAX_ATTEMPTS, max_queued=2, max_running=2)
+LIMITS = Settings(
+    max_attempts=MAX_ATTEMPTS, max_queued=2, max_running=2, project_limits={"q": {"max_queued": 3, "max_running": 1}}
+)
 
 
 def queues(worker: str) -> list[str]:
@@ -99,7 +101,7 @@ class JobStates(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.redis = connect(self.url)
         self.store = JobStore(self.redis, LIMITS)
-        self.log = EventLog(self.redis, BlobStore("memory://", self.redis, 2**30, 3600))
+        self.log = EventLog(self.redis, BlobStore("memory://", self.redis, LIMITS.limits_of, 3600))
         self.expected: dict[str, Expected] = {}
         self.served: list[str] = []
         self.batch = 0
@@ -145,7 +147,7 @@ class JobStates(RuleBasedStateMachine):
             for job_id, one in self.expected.items()
             if one.state is JobState.QUEUED
             and one.spec.queue() in queues(worker)
-            and self.count(one.project, JobState.RUNNING) < LIMITS.max_running
+            and self.count(one.project, JobState.RUNNING) < LIMITS.limits_of(one.project).max_running
         }
         turns = [
             (self.count(project, JobState.RUNNING), _last(self.served, project), project)
@@ -159,7 +161,7 @@ class JobStates(RuleBasedStateMachine):
     @precondition(lambda self: self.living < FEW)
     @rule(target=jobs, project=PROJECTS, spec=SPECS, sealed=st.booleans())
     def accept(self, project: str, spec: BuildSpec, sealed: bool) -> Any:
-        full = self.count(project, JobState.QUEUED) >= LIMITS.max_queued
+        full = self.count(project, JobState.QUEUED) >= LIMITS.limits_of(project).max_queued
         try:
             job_id, new = self.run(self.store.accept(project, spec, "sealed" if sealed else ""))
         except Full:
@@ -175,7 +177,7 @@ class JobStates(RuleBasedStateMachine):
         try:
             answer, new = self.run(self.store.accept("p", SPEC, "", (key, f"mark-{key}")))
         except Full:
-            assert self.count("p", JobState.QUEUED) >= LIMITS.max_queued
+            assert self.count("p", JobState.QUEUED) >= LIMITS.limits_of("p").max_queued
             return multiple()
         if new:
             return self.accepted(answer, "p", SPEC, sealed=False)

@@ -56,7 +56,7 @@ class Storage:
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
     with RedisServer(tmp_path / "redis", extra=("--appendonly", "no")) as server:
         redis = connect(server.url)
-        blobs = BlobStore((tmp_path / "store").as_uri(), redis, 2**20, RETENTION)
+        blobs = BlobStore((tmp_path / "store").as_uri(), redis, Settings(max_stored_bytes=2**20).limits_of, RETENTION)
         yield Storage(redis, JobStore(redis, Settings(max_jobs=KEPT)), EventLog(redis, blobs), blobs)
         await redis.aclose()
 
@@ -131,11 +131,13 @@ async def test_crowded_project_lets_go_what_it_used_longest_ago(storage: Storage
 
 KILLED = """
 import asyncio, os, sys
+from shipway.settings import Settings
 from shipway.storage.blobs import BlobStore
 from shipway.storage.redis import connect
 
 async def upload():
-    async with BlobStore(sys.argv[1], connect(sys.argv[2]), 2**30, 3600).storing("project", "half") as writer:
+    blobs = BlobStore(sys.argv[1], connect(sys.argv[2]), Settings().limits_of, 3600)
+    async with blobs.storing("project", "half") as writer:
         await writer.write(bytes(9 * 2**20))
         os.kill(os.getpid(), 9)
 

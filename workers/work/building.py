@@ -135,7 +135,9 @@ class Building(Work[BuildSpec]):
         named = {name: await self._opened(digest) for name, digest in spec.uploaded_contexts.items()}
         dockerfile: ContextSource | None = None
         if spec.remote is not None:
-            context, dockerfile = await self.parts.content.remote.context(spec.remote, spec.dockerfile)
+            context, dockerfile = await self.parts.content.remote(self.job.project).context(
+                spec.remote, spec.dockerfile
+            )
         elif spec.context is not None:
             context = await self._opened(spec.context)
         if dockerfile is None and spec.dockerfile_context is not None:

@@ -5,7 +5,7 @@
 -- KEYS queued running worker_jobs turns
 -- Newer workers know how to run what has a newer version: its project is passed over here.
 -- ARGV worker lease_ms retention nonce job_prefix named max_running version queue …
-local worker, lease, nonce, named, max_running = ARGV[1], tonumber(ARGV[2]), ARGV[4], ARGV[6], tonumber(ARGV[7])
+local worker, lease, nonce, named, max_running = ARGV[1], tonumber(ARGV[2]), ARGV[4], ARGV[6], cjson.decode(ARGV[7])
 local now, queues = now_ms(), {}
 for i = 9, #ARGV do queues[#queues + 1] = QUEUE .. ARGV[i] end
 local SOON = 1000 -- ms
@@ -33,7 +33,7 @@ local function whose_turn(passed_over)
       local turn = tonumber(redis.call('HGET', KEYS[4], project) or '0')
       local better = not best or runs < best.runs
         or (runs == best.runs and (turn < best.turn or (turn == best.turn and project < best.project)))
-      if runs < max_running and better and not passed_over[project] then
+      if runs < may_run(max_running, project) and better and not passed_over[project] then
         best = {project = project, runs = runs, turn = turn}
       end
     end

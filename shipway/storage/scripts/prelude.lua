@@ -74,6 +74,11 @@ local function wake(job, id, queued)
   redis.call('DEL', job .. ':waiting')
 end
 
+-- How many jobs of a project may run at once; '' stands for those projects that have no limit of their own.
+local function may_run(max_running, project)
+  return max_running[project] or max_running['']
+end
+
 -- Leave the running state: no lease, no place on the worker. A project that ran as many jobs as it may has messages that
 -- came to nothing: the first of its jobs is sent again at once.
 local function release(job, running, queued, workers_jobs_prefix, id, max_running)
@@ -83,7 +88,7 @@ local function release(job, running, queued, workers_jobs_prefix, id, max_runnin
   if not r[2] then return end
   if r[1] then redis.call('SREM', workers_jobs_prefix .. r[1] .. ':jobs', id) end
   local project = PROJECT .. r[2]
-  local full = redis.call('SCARD', project .. ':running') >= tonumber(max_running)
+  local full = redis.call('SCARD', project .. ':running') >= may_run(cjson.decode(max_running), r[2])
   redis.call('SREM', project .. ':running', id)
   if not full then return end
   for _, line in ipairs({project .. ':queued', QUEUE .. r[3] .. ':' .. r[2]}) do
