@@ -93,7 +93,7 @@ class Attendant:
                 daemon = await engine.describe()
                 self._problem = self._disk_problem(daemon.data_root)
                 await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
-                await _reaching_redis(sweep(engine, jobs, self._settings.worker_name))
+                await _reaching_redis(sweep(engine, jobs))
         except (ShipwayError, TimeoutError) as fault:
             if daemon is None:
                 self._problem = f"the Docker daemon does not answer: {fault}"

@@ -11,11 +11,10 @@ from workers.engine import Engine
 log = structlog.get_logger(__name__)
 
 
-async def sweep(engine: Engine, jobs: JobStore, worker: str) -> None:
-    """Remove the containers of attempts that don't run on this worker (any more)."""
+async def sweep(engine: Engine, jobs: JobStore) -> None:
+    """Remove the containers of attempts that don't run any more, on this worker or on another of the same daemon."""
     for container in await engine.containers.owned():
         job = await jobs.get(container.owner.job)
-        running = job is not None and job.state is JobState.RUNNING and job.worker == worker
-        if job is None or not running or job.attempt != container.owner.attempt:
+        if job is None or job.state is not JobState.RUNNING or job.attempt != container.owner.attempt:
             log.warning("removes what a dead attempt left", container=container.id, job=container.owner.job)
             await engine.containers.remove(container.id)
