@@ -33,15 +33,20 @@ class WorkerSettings(Settings):
         description="folder of a Docker config.json whose logins every job on this worker may use; none when empty",
     )
     worker_step_memory: int | None = Field(
-        None, gt=0, description="bytes that a step of the classic builder may use; BuildKit ignores it"
+        None,
+        gt=0,
+        description="bytes that a step of the classic builder, or a commit's commands, may use; BuildKit ignores it",
     )
     worker_step_cpus: float | None = Field(
         None,
         gt=0,
-        description="processors that a step of the classic builder may use; not BuildKit",
+        description="processors that a step of the classic builder, or a commit's commands, may use; not BuildKit",
+    )
+    worker_step_pids: int | None = Field(
+        None, gt=0, description="processes that the commands of one commit may have at once; no builder knows of it"
     )
     worker_cgroup_parent: str | None = Field(
-        None, description="control group of steps of the classic builder; BuildKit ignores it"
+        None, description="control group of steps of the classic builder and of commits; BuildKit ignores it"
     )
     worker_signer: Path | None = Field(
         None, description="program that signs what was pushed: run with name@digest, without a shell"
@@ -67,6 +72,7 @@ class WorkerSettings(Settings):
         return StepLimits(
             memory=self.worker_step_memory,
             cpus=self.worker_step_cpus,
+            pids=self.worker_step_pids,
             cgroup_parent=self.worker_cgroup_parent,
         )
 

@@ -18,7 +18,7 @@ class WorkerState(StrEnum):
 class StepLimits(BaseModel):
     """What one step of a build may use of its machine, where the engine can keep it to that.
 
-    The classic builder keeps to this at every step.
+    The classic builder keeps to this at every step, and so does the container that a commit is made of.
     BuildKit ignores it: its steps run in the control group that the daemon was started with.
     """
 
@@ -26,6 +26,7 @@ class StepLimits(BaseModel):
 
     memory: int | None = Field(None, description="bytes, swap included; as much as there is when null")
     cpus: float | None = Field(None, description="processors, such as 1.5; all when null")
+    pids: int | None = Field(None, description="processes of a commit's commands at once; no builder keeps to it")
     cgroup_parent: str | None = Field(None, description="control group that steps run in; the daemon's own when null")
 
 

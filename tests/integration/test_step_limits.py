@@ -8,6 +8,7 @@ import pytest
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
+from shipway.storage.workers import HEARTBEAT
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
 
@@ -21,6 +22,7 @@ def capped(stack: Stack) -> Iterator[HttpApi]:
     settings = {
         "SHIPWAY_WORKER_STEP_MEMORY": str(MEMORY),
         "SHIPWAY_WORKER_STEP_CPUS": "0.5",
+        "SHIPWAY_WORKER_STEP_PIDS": "234",
         "SHIPWAY_WORKER_CGROUP_PARENT": "/shipway-steps",
     }
     worker = stack.add_worker(CAPPED, settings=settings)
@@ -52,6 +54,26 @@ def test_steps_of_buildkit_run_in_the_cgroup_of_the_daemon(capped: HttpApi, dock
 
     assert f"/{dockerd.name}/" in words
     assert "/shipway-steps/" not in words.replace(SHOWN, "")
+
+
+def test_commands_of_a_commit_are_capped(capped: HttpApi) -> None:
+    answer = capped.http.post("/v1/commits", json={"image": "base", "run": [SHOWN], "worker": CAPPED})
+    job = capped.wait(answer.json()["id"])
+    words = capped.log(job.id)
+
+    assert job.error is None
+    assert str(MEMORY) in words
+    assert "50000" in words.split() or "50000 100000" in words
+    assert "234" in words.split()
+    assert "/shipway-steps/" in words
+
+
+def test_container_of_a_commit_is_no_leftover_to_other_workers_on_its_daemon(capped: HttpApi) -> None:
+    """Each of them removes what dead attempts left there, every HEARTBEAT seconds."""
+    asked = {"image": "base", "run": [f"sleep {HEARTBEAT + 1}"], "worker": CAPPED}
+    job = capped.wait(capped.http.post("/v1/commits", json=asked).json()["id"])
+
+    assert job.error is None
 
 
 def test_worker_tells_what_its_steps_may_use(capped: HttpApi) -> None:

@@ -18,12 +18,14 @@ from typing import Any
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildUserError
+from shipway.models.worker import StepLimits
 from workers.engine import refusals
 from workers.engine.api import DaemonApi
 from workers.engine.contract import Sink
 from workers.engine.execution import execute
 from workers.engine.finishing import finish
 from workers.engine.images import SLOW, Images
+from workers.engine.limits import container_limits
 from workers.engine.names import Owner, container_name, image_name, owned_name, owner_of
 from workers.engine.undoing import made
 from workers.engine.upload import Upload
@@ -80,8 +82,9 @@ class Containers:
     a container that isn't there; BuildSystemError `container-failed`, `daemon-unreachable`, `daemon-lost`, `disk-full`.
     """
 
-    def __init__(self, api: DaemonApi) -> None:
+    def __init__(self, api: DaemonApi, limits: StepLimits | None = None) -> None:
         self._api = api
+        self._limits = limits or StepLimits()
         self._images = Images(api)
 
     async def create(self, image: str, *, job: str, attempt: int, network: str | None = None) -> str:
@@ -97,7 +100,7 @@ class Containers:
             "Image": image_name(image),
             "Entrypoint": [SHELL],
             "OpenStdin": True,
-            "HostConfig": {"NetworkMode": network} if network else {},
+            "HostConfig": container_limits(self._limits) | ({"NetworkMode": network} if network else {}),
         }
         if (await self._images.inspect(image)).config.get("Healthcheck"):
             config["Healthcheck"] = {"Test": ["NONE"]}  # it would run beside the job's own commands

@@ -53,13 +53,13 @@ class Engine:
     def __init__(self, host: str | None = None, limits: StepLimits | None = None) -> None:
         """Name a daemon: `unix:///…` or `tcp://…`; None means `DOCKER_HOST` or the default socket.
 
-        `limits` hold for the steps of builds by the classic builder.
+        `limits` hold for the steps of builds by the classic builder, and for containers that are made here.
         """
         self._api = DaemonApi(host)
         self._limits = limits or StepLimits()
         self._platform: str | None = None
         self.images = Images(self._api)
-        self.containers = Containers(self._api)
+        self.containers = Containers(self._api, self._limits)
 
     async def __aenter__(self) -> Self:
         await self._api.__aenter__()
