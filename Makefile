@@ -74,6 +74,10 @@ bench: setup ## measure against docker itself, in one run, as ratios
 screenshots: setup ## photograph the console's pages into docs/screenshots
 	@$(PYTHON) -m deploy.screenshots
 
+.PHONY: pin
+pin: setup ## write the digests of the images that deploy/ names into its files, as their registries tell
+	@$(PYTHON) -m deploy.pin
+
 .PHONY: lock
 lock: setup ## pin every dependency with its hashes; UPGRADE=--upgrade takes the newest of all
 	@.venv/bin/uv pip compile $(LOCKED) pyproject.toml --extra service --extra workers --extra telemetry -o requirements.lock

@@ -1,4 +1,4 @@
-"""The few calls of the Docker Engine API that the local stack itself makes, over a unix socket or TCP."""
+"""The few calls of the Docker Engine API that the local stack and `make pin` make, over a unix socket or TCP."""
 
 from __future__ import annotations
 
@@ -53,6 +53,19 @@ class DockerAPI:
             raise PartError(f"the daemon at {self.host} did not take the image: {answer.text.strip()}")
         image_id: str = last["status"]
         return image_id
+
+    def digest(self, image: str) -> str:
+        """Return the digest that an image's name leads to, as its registry says now: `sha256:…`.
+
+        Raises:
+            PartError: the registry does not tell.
+            httpx.HTTPError: the daemon does not answer.
+        """
+        answer = self._client(timeout=60).get(f"/distribution/{image}/json")
+        if not answer.is_success:
+            raise PartError(f"the digest of {image} is not to be had: {answer.text.strip()}")
+        digest: str = answer.json()["Descriptor"]["digest"]
+        return digest
 
     def kill_containers(self) -> None:
         """SIGKILL every running container, as far as the daemon answers."""
