@@ -21,6 +21,7 @@ from tests.integration.command import Shipway
 from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
 from tests.integration.leftovers import endless
+from tests.support.collector import Collector
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,13 @@ def locked_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regist
 def stack(dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Service and one worker with two slots, on the shared daemon."""
     with Stack(Plan(tmp_path_factory.mktemp("stack")), registry=registry, dockerd=dockerd) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """Takes the traces of what is asked for them, by `collector.env`."""
+    with Collector() as running:
         yield running
 
 

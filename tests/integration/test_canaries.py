@@ -21,12 +21,6 @@ from tests.support.collector import Collector
 
 
 @pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def traced(
     collector: Collector, dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:

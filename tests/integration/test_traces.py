@@ -25,12 +25,6 @@ PLACE = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 @pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with Collector() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def traced(
     collector: Collector, dockerd: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
