@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -24,7 +24,7 @@ from shipway.storage.workers import HEARTBEAT, WorkerRegistry
 from shipway.telemetry import traces
 from workers import metrics, pages, shutdown
 from workers.disk import DiskKeeper
-from workers.engine import DaemonDescription, Engine
+from workers.engine import DaemonDescription, DiskUsage, Engine
 from workers.intake import Consumer, Intake
 from workers.inventory import Inventory
 from workers.parts import PART
@@ -52,6 +52,7 @@ class Attendant:
         self._intake = intake
         self._problem = "has not looked at its daemon yet"
         self._disk: tuple[int, int] | None = None
+        self._usage: Callable[[], DiskUsage | None] = lambda: None
         self._drained = False
         self._without_redis = False
 
@@ -70,10 +71,12 @@ class Attendant:
         blobs = BlobStore(self._settings.store_url, redis, self._settings.limits_of, self._settings.retention)
         queue = Queue(self._settings.redis_url)
         reaper = Reaper(self._settings.worker_name, jobs, workers, blobs, queue, self._settings.lease, traces(PART))
+        keeper = DiskKeeper(self._settings, redis, lambda: self._disk and self._disk[0])
+        self._usage = lambda: keeper.usage
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reaper.run())
             tasks.create_task(self._postman(redis, jobs).run())
-            tasks.create_task(DiskKeeper(self._settings, redis, lambda: self._disk and self._disk[0]).run())
+            tasks.create_task(keeper.run())
             while True:
                 try:
                     await self._round(redis, jobs, workers)
@@ -84,7 +87,7 @@ class Attendant:
     def _postman(self, redis: Redis, jobs: JobStore) -> Postman:
         sealer = Sealer(self._settings.secret_keys.get_secret_value())
         webhooks = WebhookStore(redis, sealer, self._settings.retention)
-        return Postman(webhooks, jobs, sealer, Egress(self._settings.fetch_allow))
+        return Postman(webhooks, jobs, sealer, Egress(self._settings.fetch_allow), self._settings.lease)
 
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None
@@ -117,6 +120,7 @@ class Attendant:
     async def _announce(self, redis: Redis, workers: WorkerRegistry, daemon: DaemonDescription | None) -> None:
         self._drained = await workers.draining(self._settings.worker_name)
         seconds, micros = await redis.time()
+        usage = self._usage()
         state = WorkerState.UNHEALTHY if self._problem else WorkerState.READY
         await workers.announce(
             Worker(
@@ -126,6 +130,8 @@ class Attendant:
                 problem=self._problem or None,
                 disk_free=self._disk and self._disk[0],
                 disk_size=self._disk and self._disk[1],
+                cache_used=usage and usage.cache,
+                images_used=usage and usage.layers,
                 limits=self._settings.step_limits,
                 capacity=self._settings.worker_concurrency,
                 last_seen=seconds + micros / 1e6,

@@ -38,6 +38,9 @@ class DiskKeeper:
         settings: the limits.
         redis: knows which images are this worker's own.
         free: tells how many bytes are free on the daemon's disk; None where that can't be seen.
+
+    Attributes:
+        usage: what it saw last; None before the first look.
     """
 
     def __init__(self, settings: WorkerSettings, redis: Redis, free: Callable[[], int | None]) -> None:
@@ -45,11 +48,11 @@ class DiskKeeper:
         self._jobs = JobStore(redis, settings)
         self._registry = WorkerRegistry(redis)
         self._free = free
+        self.usage: DiskUsage | None = None
 
     async def run(self) -> None:
         """Look for ever; a look that fails is followed by the next one."""
         while True:
-            await asyncio.sleep(self._settings.worker_disk_interval)
             try:
                 async with Engine(self._settings.docker_host) as engine:
                     await self.look(engine)
@@ -57,6 +60,7 @@ class DiskKeeper:
                 log.warning("can't look after the daemon's disk", fault=repr(fault))
             except Exception:
                 log.exception("the disk's keeper stumbled")
+            await asyncio.sleep(self._settings.worker_disk_interval)
 
     async def look(self, engine: Engine) -> None:
         """Measure, and free what is too much."""
@@ -76,7 +80,7 @@ class DiskKeeper:
         log.info("freed disk", reason=excess.reason, wanted=excess.bytes, images=freed, cache=cache)
 
     async def _measured(self, engine: Engine) -> DiskUsage:
-        usage = await engine.images.usage()
+        self.usage = usage = await engine.images.usage()
         metrics.DAEMON_CACHE.set(usage.cache)
         metrics.DAEMON_IMAGES.set(usage.layers)
         return usage

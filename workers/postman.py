@@ -35,9 +35,7 @@ ROUND = 1.0
 AT_ONCE = 32
 """Receivers that one worker delivers to at the same time."""
 ANSWERING = 10.0
-"""Seconds that a receiver may take over one message."""
-HOLD = 30.0
-"""Seconds after which a receiver is free for others, should this worker die."""
+"""Seconds that a receiver may take over one message, and never more than a third of the hold."""
 LONGEST = 3600.0
 """Seconds between two attempts at most."""
 ATTEMPTS = 20
@@ -64,22 +62,31 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 @dataclass(slots=True)
 class Postman:
-    """One worker's part in delivering."""
+    """One worker's part in delivering.
+
+    Args:
+        hold: seconds after which a receiver is free for others, should this worker die.
+    """
 
     webhooks: WebhookStore
     jobs: JobStore
     sealer: Sealer
     egress: Egress
+    hold: float
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def _answering(self) -> float:
+        return min(ANSWERING, self.hold / 3)
 
     async def run(self) -> None:
         """Deliver for ever; a round that fails is tried again."""
         connector = aiohttp.TCPConnector(socket_factory=self.egress.socket, force_close=True)
-        limit = aiohttp.ClientTimeout(total=ANSWERING)
+        limit = aiohttp.ClientTimeout(total=self._answering)
         async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
             while True:
                 try:
-                    for webhook_id in await self.webhooks.take(AT_ONCE - len(self._under_way), HOLD):
+                    for webhook_id in await self.webhooks.take(AT_ONCE - len(self._under_way), self.hold):
                         task = asyncio.create_task(self._serve(session, webhook_id))
                         self._under_way.add(task)
                         task.add_done_callback(self._under_way.discard)
@@ -89,7 +96,7 @@ class Postman:
 
     async def _serve(self, session: aiohttp.ClientSession, webhook_id: str) -> None:
         """Deliver what is due to one receiver, for as long as it is surely nobody else's."""
-        until = time.monotonic() + HOLD - 2 * ANSWERING
+        until = time.monotonic() + self.hold - 2 * self._answering
         try:
             while time.monotonic() < until and (due := await self.webhooks.next_due(webhook_id)):
                 found = await self.webhooks.find(webhook_id)
@@ -145,7 +152,7 @@ async def _post(
         async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
             return answer.status, "" if 200 <= answer.status < 300 else f"answered {answer.status}"  # noqa: PLR2004
     except TimeoutError:
-        return None, f"no answer within {ANSWERING:g} s"
+        return None, f"no answer within {session.timeout.total:g} s"
     except (aiohttp.ClientError, OSError, ValueError) as fault:
         return None, _why(fault)
 

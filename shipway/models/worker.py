@@ -46,6 +46,8 @@ class Worker(BaseModel):
     platform: str | None = Field(None, description="os/architecture of its daemon")
     disk_free: int | None = Field(None, description="bytes free where its daemon keeps its data; null when unseen")
     disk_size: int | None = Field(None, description="bytes of that disk")
+    cache_used: int | None = Field(None, description="bytes of build cache there that no image shares")
+    images_used: int | None = Field(None, description="bytes of all images there")
     capacity: int = Field(description="how many jobs it runs at once")
     running: int = Field(0, description="how many it runs now")
     limits: StepLimits = Field(StepLimits(), description="what a step may use; BuildKit ignores it")

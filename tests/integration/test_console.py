@@ -169,6 +169,7 @@ def test_worker_is_drained_and_resumed(page: Page, stack: Stack) -> None:
     page.goto("/workers")
     worker = page.locator(f"#worker-{name}")
 
+    expect(worker).to_contain_text("Build cache")
     worker.get_by_role("button", name="Drain").click()
     expect(worker.locator(".state")).to_have_text("draining")
     worker.get_by_role("button", name="Resume").click()

@@ -236,6 +236,27 @@ def test_end_that_comes_while_no_worker_lives_is_told_when_one_does_but_to_publi
     assert inside.posted == []
 
 
+def test_message_that_a_killed_worker_was_delivering_is_delivered_by_another(
+    dockerd: Dockerd, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.answering.clear()
+    plan = Plan(tmp_path, registry=False, workers=0, env={"SHIPWAY_LEASE": "9"})
+    with Stack(plan, dockerd=dockerd) as stack, HttpApi(stack.service.url, stack.token) as api:
+        webhook = api.http.post("/v1/webhooks", json={"url": receiver.url}).json()
+        job = api.submit(QUICK)
+        api.cancel(job.id)
+        first = stack.add_worker("first")
+        assert wait_until(lambda: bool(receiver.about(job.id)), 20)
+
+        first.child.kill()
+        receiver.answering.set()
+        stack.add_worker("second")
+
+        assert wait_until(lambda: deliveries(api, webhook).get(job.id, {}).get("state") == "delivered", 30)
+    assert len(receiver.about(job.id)) >= 2
+    assert len({posted.headers["webhook-id"] for posted in receiver.posted}) == 1
+
+
 def test_commands(stack: Stack, receiver: Receiver, tmp_path: Path, api: HttpApi) -> None:
     shipway = Shipway(stack.service.url, stack.token, tmp_path)
     added = shipway("webhook", "add", receiver.url, "--kind", "build", "--state", "failed")
