@@ -92,6 +92,7 @@ class _Attempt:
         self._job = claim.job
         self._recorder = Recorder(parts.jobs, claim, parts.settings.limits_of(claim.job.project).max_log_bytes)
         self._work = work_for(parts, claim, self._recorder)
+        self._told_images = False
         self._log = log.bind(job=claim.job.id, attempt=claim.attempt)
 
     async def run(self) -> None:
@@ -150,8 +151,9 @@ class _Attempt:
         if isinstance(end, GivesWay):
             return await self._join(end.job)
         if end is None:
-            # Before anyone hears of success: a push or a save that follows at once must find the image.
-            await self._tell_images()
+            if not self._work.untouched:
+                # Before anyone hears of success: a push or a save that follows at once must find the image.
+                await self._tell_images()
             return await self._finish(JobState.SUCCEEDED)
         problem = self._recorder.concealed(self._problem(end))
         if problem.retryable and self._claim.losses + 1 < self._parts.settings.max_attempts:
@@ -192,12 +194,14 @@ class _Attempt:
                     await parts.inventory.give(job.project, images, names)
                 if job is not None:
                     await parts.inventory.note_use(job, images)
+            self._told_images = True
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))
 
     async def _tidy(self) -> None:
         """What can be done later as well, and must not change how the attempt ended."""
-        await self._tell_images()
+        if not self._told_images:
+            await self._tell_images()
         try:
             async with asyncio.timeout(TIDYING):
                 job = await self._parts.jobs.get(self._job.id)

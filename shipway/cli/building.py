@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -19,11 +19,16 @@ from shipway.client.told import Told
 from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, prepare
 from shipway.context.dockerfile import images
 from shipway.context.url import is_remote
-from shipway.exceptions import ClientError
+from shipway.exceptions import ClientError, RequestError
 from shipway.models.sources import IMAGE_SOURCE
 
 if TYPE_CHECKING:
+    from shipway.client.following import Follower
     from shipway.models.job import Job
+
+
+Begun = tuple[dict[str, Any], "Follower | None"]
+"""A job's record as it was accepted, and what follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +79,40 @@ class _Build:
     ) -> int:
         session = self._session
         options = await self._with_logins(self._command.options, local)
-        request = await session.unless_asked(
-            session.wire.upload_for_build(
-                context, dockerfile, options, session.display.uploading, session.display.spared
+        begun = await self._begun_as_before(context, options)
+        if begun is None:
+            request = await session.unless_asked(
+                session.wire.upload_for_build(
+                    context, dockerfile, options, session.display.uploading, session.display.spared
+                )
             )
-        )
-        # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
-        follower = None
-        if self._command.manner.detach:
-            told = await session.wire.submit(request)
-        else:
-            told, follower = await session.wire.begin(request)
+            begun = await self._begun(request)
+        told, follower = begun
         job = cast("Job", Told(told))
         async with session.forwarding(job.id, self._command.agents):
             return await session.settle(job, self._report, _dockerfile_text(self._command, local), follower)
+
+    async def _begun_as_before(self, context: LocalContext | str, options: BuildKeywords) -> Begun | None:
+        """Start a build of a directory that the service has; None if it has to be sent first."""
+        session = self._session
+        before = await session.unless_asked(session.wire.as_before(context, options))
+        if before is None:
+            return None
+        request, size = before
+        try:
+            begun = await self._begun(request)
+        except RequestError as fault:
+            if fault.slug == "context-unknown":
+                return None
+            raise
+        session.display.spared(size)
+        return begun
+
+    async def _begun(self, request: dict[str, Any]) -> Begun:
+        # Not given up by the first Ctrl-C: the service might have taken the job, and nobody would cancel it.
+        if self._command.manner.detach:
+            return await self._session.wire.submit(request), None
+        return await self._session.wire.begin(request)
 
     def _prepare(self) -> LocalContext:
         path, file = self._command.path, self._command.file

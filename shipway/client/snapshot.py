@@ -38,14 +38,19 @@ class Snapshot:
         digest: the context's.
         packs: all packs by name.
         size: bytes in all packs: of equal contents one counts.
+        changed: whether something is known to be other than when the tree was looked at the last time.
+
+    Args:
+        tree: what to look at.
+        brief: bytes of files up to which nothing is remembered: reading them takes no longer.
 
     Raises:
         ContextError: a file can't be read (`context-unreadable`), or changes meanwhile (`context-file-changed`).
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, brief: int = 0) -> None:
         self._tree = tree
-        self._files = _looked_at(tree)
+        self._files, self.changed = _read(tree) if tree.size <= brief else _looked_at(tree)
         self._places: dict[Member, _Place] = {}
         small: dict[Member, None] = {}
         alone: dict[Member, None] = {}
@@ -132,8 +137,13 @@ def _shares(file: LocalFile, members: list[Member]) -> bool:
     return len(members) == 1 and file.size < SMALL
 
 
-def _looked_at(tree: Tree) -> Files:
-    """What is remembered of each file that has a content; those that may have changed are read."""
+def _read(tree: Tree) -> tuple[Files, bool]:
+    """What each file holds that has a content; nobody knows whether that has changed."""
+    return {path: found.file for path, found in hash_files(file for file in tree.files if file.size).items()}, False
+
+
+def _looked_at(tree: Tree) -> tuple[Files, bool]:
+    """What is remembered of each file that has a content, and whether any had to be read: it may have changed."""
     before = tree.cache.load()
     files = {file.path: file for file in tree.files if file.size}
     same = {
@@ -145,4 +155,4 @@ def _looked_at(tree: Tree) -> Files:
     settled = {path: found.file for path, found in hashed.items() if found.settled}
     if settled or len(same) != len(before):
         tree.cache.save(same | settled)
-    return same | {path: found.file for path, found in hashed.items()}
+    return same | {path: found.file for path, found in hashed.items()}, bool(hashed) or len(same) != len(before)

@@ -26,6 +26,7 @@ from shipway.context.url import is_local
 from shipway.exceptions import ClientError, RequestError, ShipwayError
 
 if TYPE_CHECKING:
+    from shipway.client.snapshot import Snapshot
     from shipway.models.job import Job
 
 WHOLE = 128 * KIB
@@ -41,6 +42,7 @@ class Wire:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._looked_at: tuple[Tree, Snapshot] | None = None
 
     async def send(
         self, upload: Upload, on_progress: OnProgress | None = None, on_spared: OnSpared | None = None
@@ -63,12 +65,16 @@ class Wire:
     async def _send_changes(
         self, tree: Tree, on_progress: OnProgress | None, on_spared: OnSpared | None
     ) -> dict[str, Any]:
-        # Loaded late: most commands send no directory, or a small one.
-        from shipway.client.incremental import Sending  # noqa: PLC0415
+        from shipway.client.incremental import Sending  # noqa: PLC0415  (most commands send no directory)
+
+        return await Sending(self.connection, await self._snapshot(tree), on_progress, on_spared).run()
+
+    async def _snapshot(self, tree: Tree) -> Snapshot:
         from shipway.client.snapshot import Snapshot  # noqa: PLC0415
 
-        snapshot = await self.connection.ground.call(lambda: Snapshot(tree))
-        return await Sending(self.connection, snapshot, on_progress, on_spared).run()
+        if self._looked_at is None or self._looked_at[0] is not tree:
+            self._looked_at = tree, await self.connection.ground.call(lambda: Snapshot(tree, brief=WHOLE))
+        return self._looked_at[1]
 
     async def upload_for_build(
         self,
@@ -96,6 +102,20 @@ class Wire:
         apart = (await self.send(context.outside.upload()))["digest"] if context.outside else None
         receipt = await self.send(context.upload, on_progress, on_spared)
         return build_fields(receipt["digest"], context.dockerfile, apart, options)
+
+    async def as_before(self, context: LocalContext | str, options: BuildKeywords) -> tuple[dict[str, Any], int] | None:
+        """The request for a build of a directory that the service may have already, and its bytes; sends nothing.
+
+        None if it has to be sent for all that is known. A service that has not got it says `context-unknown`.
+        """
+        if not isinstance(context, LocalContext) or context.upload.tree is None or context.outside:
+            return None
+        if any(map(is_local, options.get("build_contexts", {}).values())):
+            return None
+        snapshot = await self._snapshot(context.upload.tree)
+        if snapshot.changed:
+            return None
+        return build_fields(snapshot.digest, context.dockerfile, None, options), snapshot.size
 
     async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:
         """Upload the further contexts that are directories here; returns the sources with digests in their place."""

@@ -75,6 +75,22 @@ def test_detached_build_prints_its_id_and_nothing_else(shipway: Shipway, api: Ht
     assert api.wait(job_id).state is JobState.SUCCEEDED
 
 
+def test_directory_that_the_service_has_is_not_sent_again(shipway: Shipway) -> None:
+    write(shipway.folder / "app", script("FROM base", f"RUN echo {once()}") | {"note": b"1"})
+
+    def sent() -> str:
+        done = shipway("build", "app", "--progress", "plain")
+        assert done.returncode == 0, done.stderr
+        return done.stderr.splitlines()[0].partition(", context ")[2]
+
+    first, again = sent(), sent()
+    (shipway.folder / "app" / "note").write_bytes(b"2")
+    changed = sent()
+
+    assert "spared" not in first + changed
+    assert again.startswith("0B (")
+
+
 def test_show_gives_the_job_exactly_as_the_api_does(shipway: Shipway, api: HttpApi) -> None:
     job = api.succeed(script("FROM base", f"RUN echo {once()}"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -62,6 +63,9 @@ class _Meter:
 class Work(ABC, Generic[S]):
     """One attempt at one job.
 
+    Attributes:
+        untouched: whether the daemon has the same images and names as before.
+
     Raises from `run`:
         BuildUserError: what the user sent is at fault.
         BuildSystemError: daemon, registry or store are at fault.
@@ -79,6 +83,7 @@ class Work(ABC, Generic[S]):
         self.spec = spec
         self.recorder = recorder
         self.result = claim.job.result
+        self.untouched = False
         self.phases: dict[str, float] = {}
         self.went_through: list[Phase] = []
 
@@ -91,16 +96,22 @@ class Work(ABC, Generic[S]):
 
         From now on none of them shows in what the job reports.
         """
-        brought = self.parts.sealer.unseal(await self.parts.jobs.credentials(self.job.id))
-        of_project = await self.parts.logins.all(self.job.project)
+        sealed, of_project = await asyncio.gather(
+            self.parts.jobs.credentials(self.job.id), self.parts.logins.all(self.job.project)
+        )
+        brought = self.parts.sealer.unseal(sealed)
         own = await own_logins(self.parts.settings.worker_docker_config, known=brought.registries.keys() | of_project)
         credentials = brought.model_copy(update={"registries": own | of_project | brought.registries})
         self.recorder.conceal(credentials)
         return credentials
 
+    def reach(self, **reached: Any) -> None:
+        """Take down what was reached; the next `note` records it."""
+        self.result = Result.model_validate(self.result.model_dump() | reached)
+
     async def note(self, **reached: Any) -> None:
         """Record what was reached, and wait until that is stored: a later attempt builds upon it."""
-        self.result = Result.model_validate(self.result.model_dump() | reached)
+        self.reach(**reached)
         await self.recorder.note(self.result, self.phases)
 
     @asynccontextmanager

@@ -59,7 +59,8 @@ class Building(Work[BuildSpec]):
             await self.recorder(StepChanged(step=repeated))
         for done in answer.pushed:
             await self.recorder(Pushed(reference=done.reference, digest=done.digest or ""))
-        await self.note(
+        self.untouched = answer.untouched
+        self.reach(
             image_id=earlier.result.image_id,
             built_on=self.parts.settings.worker_name if answer.here else None,
             pushed=answer.pushed,

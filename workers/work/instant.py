@@ -41,11 +41,13 @@ class Answer:
     Attributes:
         job: which made it.
         here: whether this worker's daemon has its image. If not, its registry has it under every name asked for.
+        untouched: whether the daemon has no name now that it did not have before.
         pushed: what the registries were seen to have just now.
     """
 
     job: Job
     here: bool
+    untouched: bool
     pushed: tuple[PushedReference, ...]
 
 
@@ -67,14 +69,15 @@ class Instant:
         if not self._answerable:
             return None
         try:
-            self._before = await self._local()
-            earlier = None if self._spec.no_cache or self._spec.pull else await self._earlier()
+            self._before, earlier = await asyncio.gather(self._local(), self._earlier())
             if earlier is None or not await self._same_bases(earlier):
                 return None
-            here, pushed = await self._named(earlier.result.image_id or ""), await self._still_pushed(earlier)
+            image = earlier.result.image_id or ""
+            new = [tag for tag in self._spec.tags if self._before.get(tag) != image]
+            here, pushed = await self._named(image, new), await self._still_pushed(earlier)
         except JobError:  # whatever it is, the build itself meets it again and tells of it
             return None
-        return Answer(earlier, here, pushed) if here or self._needs_no_daemon(pushed) else None
+        return Answer(earlier, here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
 
     async def leader(self) -> str | None:
         """The job that runs the same build just now; None when it is this one's turn to run it.
@@ -132,6 +135,8 @@ class Instant:
         return hashlib.sha256(f"{await self._parts.engine.platform()}\0{asked}".encode()).hexdigest()
 
     async def _earlier(self) -> Job | None:
+        if self._spec.no_cache or self._spec.pull:
+            return None
         question = await self._question()
         job_id = await patiently(lambda: self._parts.answers.recall(self._job.project, question))
         job = await patiently(lambda: self._parts.jobs.get(job_id)) if job_id else None
@@ -146,12 +151,12 @@ class Instant:
         """What a FROM of this name gets now: the daemon's own image first, as BuildKit does it."""
         return self._before.get(tag) or await self._registered(tag)
 
-    async def _named(self, image: str) -> bool:
-        """Give the image its names; False when the daemon doesn't have it any more."""
+    async def _named(self, image: str, new: Iterable[str]) -> bool:
+        """Give the image its new names; False when the daemon doesn't have it any more."""
         images = self._parts.engine.images
-        if not await images.exists(image):
+        if image not in self._before.values() and not await images.exists(image):
             return False
-        for tag in self._spec.tags:
+        for tag in new:
             await images.tag(image, tag)
         return True
 

@@ -120,7 +120,10 @@ class StandIn:
         return self._refusal(request) or problem(404, "route-unknown", "Not Found")
 
     async def _build(self, request: Request) -> Response:
-        self.builds.append((request.headers["idempotency-key"], await request.json()))
+        wanted = await request.json()
+        if wanted.get("context") not in (None, DIGEST):
+            return problem(404, "context-unknown", "upload it again")
+        self.builds.append((request.headers["idempotency-key"], wanted))
         if refusal := self._refusal(request):
             return refusal
         if self.tells and "text/event-stream" in request.headers["accept"]:
