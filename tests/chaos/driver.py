@@ -41,7 +41,7 @@ FAULTS_OF_MACHINES = frozenset({
 class Order:
     """One build of the load: when it is asked for, and how it has to end.
 
-    `key` is its own; twins, of which the service runs one, have the same `word`.
+    `key` is its own, as is its image's name; twins, of which the service runs one, have the same `word`.
     """
 
     key: str
@@ -130,7 +130,7 @@ class Driver:
             files = script("FROM base", f"RUN echo {order.word}; exit 3")
         body = {
             "context": upload_anywhere(replicas, tar_of(files)),
-            "tags": [self._fleet.tag(order.word)],
+            "tags": [self._fleet.tag(order.key)],
             "push": True,
         }
         job = submit_anywhere(replicas, body, order.key)
