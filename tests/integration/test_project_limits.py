@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from deploy.local.servers import Service, Shared
 from deploy.local.stack import Stack
 from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import TAR, HttpApi, made, refusal
+from tests.support.source_server import SourceServer
 
 TIGHT = {
     "max_queued": 1,
@@ -109,17 +111,36 @@ def test_requests_beyond_its_projects_pace_are_told_to_wait(common: HttpApi) -> 
     assert {common.http.get("/v1/jobs").status_code for _ in range(4)} == {200}
 
 
-def test_log_beyond_its_projects_limit_is_left_out_and_says_so(stack: Stack, api: HttpApi) -> None:
-    extra = {"SHIPWAY_PROJECT_LIMITS": json.dumps({"terse": {"max_log_bytes": LOG}})}
+@pytest.fixture(scope="module")
+def terse(stack: Stack) -> Iterator[HttpApi]:
+    """A project that may write and fetch little, and a worker that knows."""
+    extra = {"SHIPWAY_PROJECT_LIMITS": json.dumps({"terse": {"max_log_bytes": LOG, "max_artifact_bytes": 30_000}})}
     worker = stack.add_worker("terse", settings=extra)
-    loud = script("FROM base", f"RUN seq 5000; echo the end # {once()}")
-    with of_project(api, "terse") as terse:
-        cut, whole = terse.succeed(loud, worker="terse"), api.succeed(loud, worker="terse", no_cache=True)
-        told = [getattr(event.body, "message", "") for event in terse.events(cut.id)]
-        words = terse.log(cut.id)
+    with HttpApi(stack.service.url, stack.token) as admin, of_project(admin, "terse") as api:
+        yield api
     worker.stop()
+
+
+def test_log_beyond_its_projects_limit_is_left_out_and_says_so(terse: HttpApi, api: HttpApi) -> None:
+    loud = script("FROM base", f"RUN seq 5000; echo the end # {once()}")
+    cut, whole = terse.succeed(loud, worker="terse"), api.succeed(loud, worker="terse", no_cache=True)
+    told = [getattr(event.body, "message", "") for event in terse.events(cut.id)]
+    words = terse.log(cut.id)
 
     assert len(words) < LOG + 1000
     assert "the end\n" not in words
     assert "the log has reached its limit; the rest is left out" in told
     assert "the end\n" in api.log(whole.id)
+
+
+def test_archive_at_a_url_beyond_its_projects_limit_is_not_imported(
+    terse: HttpApi, api: HttpApi, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_of({"a": bytes(40_000)}))
+    with SourceServer(tmp_path) as server:
+        asked = {"remote": f"{server.url}/a.tar", "worker": "terse"}
+        refused, taken = (one.wait(one.http.post("/v1/imports", json=asked).json()["id"]) for one in (terse, api))
+
+    assert refused.error is not None
+    assert (refused.error.slug, refused.attempt) == ("artifact-too-large", 1)
+    assert taken.error is None

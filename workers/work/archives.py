@@ -103,7 +103,8 @@ class Importing(Work[ImportSpec]):
 
     def _chunks(self) -> AsyncIterator[bytes]:
         if self.spec.remote is not None:
-            return download(self.spec.remote, self.parts.egress)
+            most = self.parts.settings.limits_of(self.job.project).max_artifact_bytes
+            return _at_most(most, download(self.spec.remote, self.parts.egress))
         return self.parts.blobs.read(self.job.project, self.spec.artifact or "")
 
     async def _name(self, image: str, credentials: Credentials) -> None:
@@ -111,6 +112,16 @@ class Importing(Work[ImportSpec]):
         if self.spec.push:
             await self.push(self.spec.tags, credentials)
         await self.note()
+
+
+async def _at_most(most: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Hand on what comes; raises BuildUserError (`artifact-too-large`) when it is more than an upload may be."""
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            raise BuildUserError(f"an archive has at most {most} bytes", slug="artifact-too-large")
+        yield chunk
 
 
 async def _packed(chunks: AsyncIterator[bytes], compression: Compression) -> AsyncGenerator[bytes, None]:
