@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
+from deploy.local.waiting import wait_until
 from service.main import create_app
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi, refusal
@@ -157,6 +158,32 @@ def test_same_idempotency_key_in_two_projects_makes_two_jobs(owner: Owner) -> No
 
     assert (first.status_code, second.status_code) == (202, 202)
     assert first.json()["id"] != second.json()["id"]
+
+
+def test_result_of_one_project_answers_no_other(owner: Owner) -> None:
+    files = script("FROM scratch", f"LABEL word={once()}", "COPY a /a") | {"a": b"a"}
+    first = owner.api.succeed(files)
+
+    again, theirs = owner.api.succeed(files), owner.neighbour.succeed(files)
+
+    assert (first.result.answered_from, again.result.answered_from) == (None, first.id)
+    assert theirs.result.answered_from is None
+
+
+def test_running_build_of_one_project_is_joined_by_no_other(owner: Owner) -> None:
+    files = script("FROM base", f"RUN echo begun; sleep 5 # {once()}")
+    first = owner.api.submit(files)
+    owner.api.wait_for_text(first.id, "begun")
+    again = owner.api.submit(files)
+    assert wait_until(lambda: owner.api.job(again.id).waited_for == first.id)
+
+    theirs = owner.neighbour.build(files)
+    ended = owner.api.wait(first.id)
+
+    assert theirs.waited_for is None
+    assert ended.timings.finished is not None
+    assert theirs.timings.started is not None
+    assert theirs.timings.started < ended.timings.finished
 
 
 def test_same_context_in_two_projects_is_sent_twice(owner: Owner, stack: Stack) -> None:

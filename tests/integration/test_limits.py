@@ -15,6 +15,7 @@ import pytest
 from deploy.local.redis import RedisServer
 from deploy.local.servers import Service, Shared
 from deploy.local.stack import Stack
+from shipway.models.job import JobState
 from tests.integration.contexts import once, script, tar_of, wire
 from tests.integration.http_api import TAR, HttpApi, refusal
 from tests.integration.leftovers import kept, orphans
@@ -121,6 +122,18 @@ def test_hosts_network_is_there_for_projects_that_have_it(api: HttpApi) -> None:
     api.succeed(
         script("FROM base", f"RUN cat /proc/net/dev # {once()}"), network="host", extra_hosts=["here:host-gateway"]
     )
+
+
+@pytest.mark.parametrize("flag", ["--network=host", "--security=insecure"])
+@pytest.mark.parametrize("builder", ["buildkit", "classic"])
+def test_dockerfile_can_not_take_what_its_project_has_not(api: HttpApi, builder: str, flag: str) -> None:
+    """The daemon grants these only to builds that ask for them, and none does: `host` is asked for by `network`."""
+    job = api.build(script("FROM base", f"RUN {flag} echo it ran # {once()}"), builder=builder)
+
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert not job.error.retryable
+    assert "it ran\n" not in api.log(job.id)
 
 
 def test_bytes_beyond_the_limit_are_not_stored(small: HttpApi) -> None:

@@ -9,10 +9,12 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import redis
+from celery import Celery
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Plan, Stack
@@ -20,7 +22,7 @@ from deploy.local.waiting import wait_until
 from shipway.models.event import Event, StateChanged
 from shipway.models.job import Job, JobState
 from shipway.models.spec import BuildSpec
-from shipway.queue import Queue
+from shipway.queue import TASK, Queue
 from shipway.settings import Settings
 from shipway.storage import keys
 from shipway.storage.jobs import JobStore
@@ -135,6 +137,36 @@ async def test_message_for_a_job_that_never_was_does_nothing(api: HttpApi, queue
 
     api.succeed(script("FROM scratch", f"LABEL word={once()}"))
     assert api.http.get("/v1/jobs/01JZZZZZZZZZZZZZZZZZZZZZZZ").status_code == 404
+
+
+class Touching:
+    """Makes a file wherever somebody unpickles it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Path.touch, (self._path,)
+
+
+def test_forged_messages_run_nothing(api: HttpApi, hasty: Stack, database: redis.Redis, tmp_path: Path) -> None:
+    """Whoever reaches the broker can send anything."""
+    proof = tmp_path / "it ran"
+    ours = {"id": once(), "task": TASK}
+    command: tuple[Any, ...] = ([f"touch '{proof}'"], {}, {})
+    bodies: tuple[Any, ...] = (Touching(proof), ([Touching(proof)], {}, {}))
+    with Celery(broker=hasty.redis.url) as forger, forger.connection_for_write() as connection:
+        producer = connection.Producer()
+        for header in (ours, ours | {"task": "celery.backend_cleanup"}, ours | {"task": "os.system"}):
+            for body in bodies:
+                producer.publish(body, routing_key=QUEUE, serializer="pickle", headers=header)
+            producer.publish(command, routing_key=QUEUE, serializer="json", headers=header)
+    job = api.succeed(script("FROM base", f"RUN echo {once()}"))
+
+    assert job.attempt == 1
+    assert hasty.workers[WORKER].child.alive
+    assert wait_until(lambda: not database.llen(QUEUE))
+    assert not proof.exists()
 
 
 def test_lost_message_is_sent_again(api: HttpApi, database: redis.Redis) -> None:

@@ -12,10 +12,12 @@ import httpx
 import pytest
 import redis
 
+from deploy.local.engine import REPOSITORY
 from deploy.local.servers import Service, authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from service.main import create_app
+from shipway import __version__
 from shipway.models.job import JobState
 from shipway.models.token import Scope
 from tests.integration.command import Shipway
@@ -72,6 +74,19 @@ def test_every_route_but_health_needs_a_token(stranger: httpx.Client) -> None:
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="shipway"'
     assert [stranger.get(path).status_code for path in OPEN] == [200, 200]
     assert len(ROUTES) >= 30
+
+
+def test_stranger_is_not_told_which_version_runs(stack: Stack, stranger: httpx.Client) -> None:
+    static = [f"/static/{file.name}" for file in (REPOSITORY / "service/console/static").iterdir()]
+    open_to_all = [stranger.get(path) for path in (*OPEN, "/login", *static)]
+    refused = [stranger.get(path) for path in ("/", "/openapi.json", "/v1/jobs")]
+    told = httpx.get(f"{stack.service.url}/openapi.json", headers=authorization(stack.token), trust_env=False).text
+
+    assert any(answer.status_code == 200 and "<form" in answer.text for answer in open_to_all)
+    for answer in (*open_to_all, *refused):
+        assert __version__ not in answer.text, answer.url
+        assert not [value for value in answer.headers.values() if __version__ in value]
+    assert __version__ in told
 
 
 def test_nothing_of_a_body_is_read_without_a_token(stranger: httpx.Client) -> None:
