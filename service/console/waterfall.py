@@ -80,7 +80,7 @@ def _end(step: Step, now: float) -> float:
 
 def _ticks(length: float) -> tuple[tuple[float, str], ...]:
     gap = next((gap for gap in _TICKS if length / gap <= _MOST_TICKS), _TICKS[-1])
-    count = int(length / gap * 0.97)  # a mark at the very end has no room for its label
+    count = int(length / gap * 0.92)  # a mark at the very end has no room for its label
     return tuple((round(n * gap / length * 100, 2), _label(n * gap, gap)) for n in range(count + 1))
 
 
