@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import typer
-
+from shipway.cli.asking import answer_to
 from shipway.cli.listing import with_client
 from shipway.cli.tables import ago, console, print_json, table
 from shipway.cli.text import one_line
@@ -34,7 +33,7 @@ class NewTokenCommand:
 def log_in(url: str, *, from_stdin: bool) -> int:
     """Ask for a token, try it, keep it and the URL."""
     url = service_url(url)
-    text = sys.stdin.readline() if from_stdin else typer.prompt("Token", hide_input=True, err=True)
+    text = sys.stdin.readline() if from_stdin else answer_to("Token", hidden=True)
     token = checked_token(text, "standard input" if from_stdin else "the answer")
 
     async def ask(client: AsyncClient) -> Caller:
@@ -44,7 +43,7 @@ def log_in(url: str, *, from_stdin: bool) -> int:
     path = save_token(url, token)
     save_url(url)
     scopes = ", ".join(caller.scopes)
-    typer.echo(f"logged in to {url}: project {caller.project}, may {scopes}; the token is kept in {path}", err=True)
+    print(f"logged in to {url}: project {caller.project}, may {scopes}; the token is kept in {path}", file=sys.stderr)
     return 0
 
 
@@ -65,7 +64,7 @@ def make_token(command: NewTokenCommand) -> int:
     if command.as_json:
         print_json(made.model_dump(mode="json"))
     else:
-        typer.echo(made.token)
+        print(made.token)
     return 0
 
 
@@ -93,7 +92,7 @@ def revoke_tokens(url: str | None, ids: Sequence[str]) -> int:
     async def ask(client: AsyncClient) -> None:
         for token_id in ids:
             await client.revoke_token(token_id)
-            typer.echo(token_id)
+            print(token_id)
 
     with_client(url, ask)
     return 0

@@ -7,8 +7,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import BinaryIO
 
-import typer
-
+from shipway.cli.command import ArgumentError
 from shipway.cli.fleet import settle_all
 from shipway.cli.loop_session import LoopSession, run_loop_session
 from shipway.cli.naming import resolved
@@ -49,7 +48,7 @@ def run_export(manner: Manner, output: Path | None, options: ExportKeywords) -> 
 def run_load(manner: Manner, source: Path | None, options: LoadKeywords) -> int:
     """Load an archive from a file or from standard input; returns the exit code."""
     if source is None and sys.stdin.isatty():
-        raise typer.BadParameter("requested load from stdin, but it is a terminal; give the archive with --input")
+        raise ArgumentError("requested load from stdin, but it is a terminal; give the archive with --input")
 
     async def load(session: LoopSession) -> int:
         check_load(options)
@@ -58,7 +57,7 @@ def run_load(manner: Manner, source: Path | None, options: LoadKeywords) -> int:
         jobs = await session.client.load(await session.unless_asked(sending), **options)
         if len(jobs) > 1:
             return await settle_all(session, jobs, _loaded)
-        return await session.settle(jobs[0], lambda job: typer.echo("\n".join(_loaded(job))))
+        return await session.settle(jobs[0], lambda job: print("\n".join(_loaded(job))))
 
     return run_loop_session(manner, load, sending="archive")
 
@@ -67,7 +66,7 @@ def _target(output: Path | None) -> Path | BinaryIO:
     """Where an archive goes, checked before anything runs."""
     if output is None:
         if sys.stdout.isatty():
-            raise typer.BadParameter("cowardly refusing to write an archive to a terminal; use --output or redirect")
+            raise ArgumentError("cowardly refusing to write an archive to a terminal; use --output or redirect")
         return sys.stdout.buffer
     if not output.parent.is_dir() or output.is_dir():
         raise ClientError(f"{output} is no place for a file", slug="output-unwritable", field="output")
@@ -87,7 +86,7 @@ async def _download(session: LoopSession, starting: Awaitable[Job], target: Path
     )
     session.display.close()
     if isinstance(target, Path) and not session.manner.quiet and job.result.artifact is not None:
-        typer.echo(f"wrote {target}: {size(job.result.artifact.bytes)}, {digest}", err=True)
+        print(f"wrote {target}: {size(job.result.artifact.bytes)}, {digest}", file=sys.stderr)
     return session.conclude(job, _nothing)
 
 

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from shipway.cli.command import ArgumentError
+
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|d|)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?:(?P<unit>[kmgt])?i?b?)")
-
-
-class ArgumentError(ValueError):
-    """An argument is wrong: a usage error."""
 
 
 def build_args(given: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import typer
-
 from shipway.cli.failure import DockerfileText
 from shipway.cli.session import Manner, Session, run_session
 from shipway.cli.standard import STANDARD_INPUT, standard_input
@@ -150,9 +148,9 @@ class _Build:
     def _report(self, job: Job) -> None:
         write_files(job, self._command.iidfile, self._command.metadata_file)
         if self._command.manner.quiet:
-            typer.echo(job.result.image_id)
+            print(job.result.image_id)
         elif self._command.manner.progress != "json":
-            typer.echo("\n".join(summary_lines(job)), err=True)
+            print("\n".join(summary_lines(job)), file=sys.stderr)
 
 
 def _dockerfile_text(command: BuildCommand, local: LocalContext | None) -> DockerfileText | None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Self, TextIO, cast
 
-import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -44,7 +43,7 @@ async def settle_all(session: Session, jobs: Sequence[Job], report: Callable[[Jo
     """
     if session.manner.detach and session.interruption.signal is None:
         session.display.close()
-        typer.echo("\n".join(job.id for job in jobs))
+        print("\n".join(job.id for job in jobs))
         return 0
     # The display of a single job would draw on the same terminal.
     session.display.close()
@@ -63,10 +62,10 @@ def _tell(job: Job, report: Callable[[Job], Iterable[str]]) -> None:
     name = one_line(worker_of(job))
     if job.state == JobState.SUCCEEDED:
         for line in report(job):
-            typer.echo(f"{name}: {line}")
+            print(f"{name}: {line}")
         return
     why = f"{one_line(job.error.message)} ({job.error.slug})" if job.error else str(job.state)
-    typer.echo(f"{name}: error: {why}", err=True)
+    print(f"{name}: error: {why}", file=sys.stderr)
 
 
 class _Board:

@@ -3,108 +3,114 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from shipway.cli.arguments import image_filters
+from shipway.cli.command import Command, argument, flag, optional_argument, several, switch, texts
+from shipway.cli.parameters import JSON, WORKER
 
-import typer
-
-from shipway.cli import arguments
-from shipway.cli.parameters import Json, Worker
-
-app = typer.Typer(rich_markup_mode=None)
-
-Image = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False, help="Name or id of an image.")]
-Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", show_default=False, help="Names or ids of images.")]
-NoTrunc = Annotated[bool, typer.Option("--no-trunc", help="Cut nothing off.")]
-Ids = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")]
-WorkerName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Name of a worker.")]
+IMAGE = argument("IMAGE", about="Name or id of an image.")
+IMAGES = several("IMAGE...", about="Names or ids of images.")
+NO_TRUNC = flag("--no-trunc", about="Cut nothing off.")
+IDS = flag("--quiet", "-q", about="Print ids only.")
+NAME = argument("NAME", about="Name of a worker.")
 
 
-@app.command()
-def images(
-    context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this repository, or this image.")] = None,
-    filters: Annotated[
-        list[str] | None,
-        typer.Option("--filter", "-f", metavar="FILTER", help="dangling=true|false, or reference=PATTERN."),
-    ] = None,
-    no_trunc: NoTrunc = False,
-    quiet: Ids = False,
-    as_json: Json = False,
-) -> None:
+class Images(Command):
     """List the images on all workers: where, since when, how big."""
-    try:
-        wanted = arguments.image_filters(filters or [])
-    except arguments.ArgumentError as fault:
-        raise typer.BadParameter(str(fault)) from None
-    from shipway.cli.picturing import list_images
 
-    raise typer.Exit(list_images(context.obj, name, wanted, as_json=as_json, quiet=quiet, no_trunc=no_trunc))
+    name = optional_argument("NAME", about="Only this repository, or this image.")
+    filters = texts("--filter", "-f", metavar="FILTER", about="dangling=true|false, or reference=PATTERN.")
+    no_trunc = NO_TRUNC
+    quiet = IDS
+    json = JSON
+
+    def run(self) -> int:
+        """See `Command`."""
+        wanted = image_filters(self.filters)
+        from shipway.cli.picturing import list_images
+
+        return list_images(self.url, self.name, wanted, as_json=self.json, quiet=self.quiet, no_trunc=self.no_trunc)
 
 
-@app.command()
-def history(
-    context: typer.Context,
-    image: Image,
-    human: Annotated[bool, typer.Option("--human/--no-human", "-H", help="Sizes and times for people.")] = True,
-    no_trunc: NoTrunc = False,
-    quiet: Ids = False,
-    as_json: Json = False,
-    worker: Worker = None,
-) -> None:
+class History(Command):
     """Show how an image came about, newest line first."""
-    from shipway.cli.picturing import ask_history, print_history
 
-    lines = ask_history(context.obj, image, worker)
-    raise typer.Exit(print_history(lines, human=human, as_json=as_json, quiet=quiet, no_trunc=no_trunc))
+    image = IMAGE
+    human = switch("--human", "-H", about="Sizes and times for people. [default: human]")
+    no_trunc = NO_TRUNC
+    quiet = IDS
+    json = JSON
+    worker = WORKER
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.picturing import ask_history, print_history
+
+        lines = ask_history(self.url, self.image, self.worker)
+        return print_history(lines, human=self.human, as_json=self.json, quiet=self.quiet, no_trunc=self.no_trunc)
 
 
-@app.command()
-def inspect(context: typer.Context, images: Images, worker: Worker = None) -> None:
+class Inspect(Command):
     """Show what is known of images, as JSON."""
-    from shipway.cli.picturing import inspect_images
 
-    raise typer.Exit(inspect_images(context.obj, images, worker=worker))
+    images = IMAGES
+    worker = WORKER
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.picturing import inspect_images
+
+        return inspect_images(self.url, self.images, worker=self.worker)
 
 
-@app.command()
-def tag(
-    context: typer.Context,
-    image: Image,
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False, help="Further names.")],
-    worker: Worker = None,
-) -> None:
+class Tag(Command):
     """Give an image more names."""
-    from shipway.cli.moving import run_tag
-    from shipway.cli.session import Manner
 
-    raise typer.Exit(run_tag(Manner(context.obj, quiet=True), image, names, worker))
+    image = IMAGE
+    names = several("NAME...", about="Further names.")
+    worker = WORKER
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.moving import run_tag
+        from shipway.cli.session import Manner
+
+        return run_tag(Manner(self.url, quiet=True), self.image, self.names, self.worker)
 
 
-@app.command()
-def rmi(
-    context: typer.Context,
-    images: Images,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Also what containers or other names hold.")] = False,
-    worker: Worker = None,
-) -> None:
+class Rmi(Command):
     """Remove images, or names of them, from a worker."""
-    from shipway.cli.moving import Removal, run_remove
-    from shipway.cli.session import Manner
 
-    raise typer.Exit(run_remove(Manner(context.obj, quiet=True), Removal(images, worker, force)))
+    images = IMAGES
+    force = flag("--force", "-f", about="Also what containers or other names hold.")
+    worker = WORKER
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.moving import Removal, run_remove
+        from shipway.cli.session import Manner
+
+        return run_remove(Manner(self.url, quiet=True), Removal(self.images, self.worker, self.force))
 
 
-@app.command()
-def drain(context: typer.Context, name: WorkerName) -> None:
+class Drain(Command):
     """Let a worker take no more jobs."""
-    from shipway.cli.picturing import rest_worker
 
-    raise typer.Exit(rest_worker(context.obj, name, on=True))
+    name = NAME
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.picturing import rest_worker
+
+        return rest_worker(self.url, self.name, on=True)
 
 
-@app.command()
-def resume(context: typer.Context, name: WorkerName) -> None:
+class Resume(Command):
     """Let a worker take jobs again."""
-    from shipway.cli.picturing import rest_worker
 
-    raise typer.Exit(rest_worker(context.obj, name, on=False))
+    name = NAME
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.picturing import rest_worker
+
+        return rest_worker(self.url, self.name, on=False)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-import typer
 from rich.text import Text
 
 from shipway.cli.interruption import Interrupted, exit_code
@@ -89,9 +88,9 @@ def cancel_job(url: str | None, job_id: str) -> int:
     """Ask for a job's end; says so if it had ended before."""
     job = with_client(url, lambda client: client.cancel(job_id))
     if job.state.final and job.state != JobState.CANCELLED:
-        typer.echo(f"job {job.id} had already {job.state}", err=True)
+        print(f"job {job.id} had already {job.state}", file=sys.stderr)
         return 1
-    typer.echo(job.id)
+    print(job.id)
     return 0
 
 

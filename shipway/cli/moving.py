@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import typer
-
 from shipway.cli.display import SilentDisplay
 from shipway.cli.fleet import settle_all
 from shipway.cli.loop_session import LoopSession, run_loop_session
@@ -73,7 +71,7 @@ def run_push(manner: Manner, image: str, options: PushKeywords) -> int:
         job = await session.follow(job)
         session.display.close()
         if job.state != JobState.SUCCEEDED and len(job.result.pushed) > 1:
-            typer.echo("\n".join(pushed_lines(job)), err=True)
+            print("\n".join(pushed_lines(job)), file=sys.stderr)
         return session.conclude(job, lambda job: _print_lines(_pushed(job)))
 
     return run_loop_session(manner, push)
@@ -173,7 +171,7 @@ def _print_image(manner: Manner) -> Callable[[Job], None]:
     """Print the new image's id on standard output, as docker's commands do, and the rest beside it."""
 
     def report(job: Job) -> None:
-        typer.echo(job.result.image_id)
+        print(job.result.image_id)
         if not manner.quiet and manner.progress != "json":
             _print_lines(summary_lines(job)[1:], err=True)
 
@@ -182,7 +180,7 @@ def _print_image(manner: Manner) -> Callable[[Job], None]:
 
 def _print_lines(lines: Iterable[str], *, err: bool = False) -> None:
     for line in lines:
-        typer.echo(line, err=err)
+        print(line, file=sys.stderr if err else sys.stdout)
 
 
 def _pushed(job: Job) -> list[str]:

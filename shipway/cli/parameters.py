@@ -1,63 +1,63 @@
-"""Options that several commands take."""
+"""What several commands take."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from shipway.cli import arguments
+from shipway.cli.arguments import duration
+from shipway.cli.command import Command, choice, flag, number, text, texts
 
 if TYPE_CHECKING:
+    from shipway.cli.session import Manner
     from shipway.client.move_options import JobKeywords
 
-
-class ProgressChoice(StrEnum):
-    """How a job is shown."""
-
-    AUTO = "auto"
-    PLAIN = "plain"
-    JSON = "json"
-
-
-class CompressionChoice(StrEnum):
-    """How an archive is packed."""
-
-    NONE = "none"
-    GZIP = "gzip"
-    ZSTD = "zstd"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the API gives it.")]
-Progress = Annotated[ProgressChoice, typer.Option(help="How to show it.")]
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the job's id and leave it to run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]
-Timeout = Annotated[str | None, typer.Option(metavar="DURATION", help="Limit for the job: 90, 90s, 15m or 2h.")]
-Priority = Annotated[
-    int | None, typer.Option(min=0, max=9, help="0 is served first, 9 last. [default: 5; 7 with --detach]")
-]
-Worker = Annotated[str | None, typer.Option(metavar="NAME", help="Worker to use. [default: any that fits]")]
-Workers = Annotated[str, typer.Option(metavar="any|all|NAME,…", help="Workers to use.")]
-Change = Annotated[
-    list[str] | None, typer.Option("--change", "-c", metavar="LINE", help="Dockerfile line for the image.")
-]
-Platform = Annotated[str | None, typer.Option(metavar="OS/ARCH", help="Platform of the image.")]
-Push = Annotated[bool, typer.Option("--push", help="Push every name to its registry.")]
-Compression = Annotated[CompressionChoice, typer.Option(help="How to pack the archive.")]
-
+JSON = flag("--json", about="Print JSON, as the API gives it.")
+WORKER = text("--worker", metavar="NAME", about="Worker to use. [default: any that fits]")
+TAGS = texts("--tag", "-t", metavar="NAME", about="Name for the image.")
+PUSH = flag("--push", about="Push every name to its registry.")
+PLATFORM = text("--platform", metavar="OS/ARCH", about="Platform of the image.")
+CHANGE = texts("--change", "-c", metavar="LINE", about="Dockerfile line for the image.")
+MESSAGE = text("--message", "-m", metavar="TEXT", about="Word about it, for its history.", default="")
+CONTAINER = text("--container", metavar="NAME", about="A container on the worker named, in place of an image.")
 
 BATCH = 7
 """Priority of a job that nobody waits for (`--detach`), if nothing else is said: what people wait for is 5."""
 
 
-def limit(wanted: JobKeywords, timeout: str | None, priority: int | None, *, detach: bool = False) -> None:
-    """Add what was said of a job's time and place in the queue.
+def workers(default: str) -> str:
+    """The workers of a command that may use several; read by `arguments.workers`."""
+    return text("--workers", metavar="any|all|NAME,…", about="Workers to use.", default=default)
 
-    Raises:
-        ArgumentError: the duration is none.
-    """
-    if timeout is not None:
-        wanted["timeout"] = arguments.duration(timeout)
-    if priority is not None or detach:
-        wanted["priority"] = BATCH if priority is None else priority
+
+class JobCommand(Command):
+    """A command that starts jobs and waits for them."""
+
+    timeout = text("--timeout", metavar="DURATION", about="Limit for the job: 90, 90s, 15m or 2h.")
+    priority = number("--priority", between=(0, 9), about="0 is served first, 9 last. [default: 5; 7 with --detach]")
+    progress = choice("--progress", of=("auto", "plain", "json"), about="How to show it.", default="auto")
+    quiet = flag("--quiet", "-q", about="Print nothing but the result.")
+    detach = False
+
+    @property
+    def manner(self) -> Manner:
+        """How it goes about its job."""
+        from shipway.cli.session import Manner  # noqa: PLC0415  (`--help` needs no session)
+
+        return Manner(self.url, self.progress, self.quiet, self.detach)
+
+    def limit(self, wanted: JobKeywords) -> None:
+        """Add what was said of the job's time and place in the queue.
+
+        Raises:
+            ArgumentError: the duration is none.
+        """
+        if self.timeout is not None:
+            wanted["timeout"] = duration(self.timeout)
+        if self.priority is not None or self.detach:
+            wanted["priority"] = BATCH if self.priority is None else self.priority
+
+
+class DetachableCommand(JobCommand):
+    """One that may leave its jobs to run."""
+
+    detach = flag("--detach", "-d", about="Print the job's id and leave it to run.")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-import typer
-
 from shipway.cli.arguments import ImageFilters
 from shipway.cli.listing import with_client
 from shipway.cli.naming import matches, resolved
@@ -34,7 +32,7 @@ def list_images(
         return 0
     if quiet:
         for image_id in dict.fromkeys(image.id for image in found):
-            typer.echo(image_id if no_trunc else _short(image_id))
+            print(image_id if no_trunc else _short(image_id))
         return 0
     listed = table("REPOSITORY", "TAG", "IMAGE ID", "WORKER", "SINCE", "CREATED", "SIZE", folding="REPOSITORY")
     for image in found:
@@ -62,7 +60,7 @@ def print_history(lines: Iterable[HistoryEntry], *, human: bool, as_json: bool, 
         return 0
     if quiet:
         for line in lines:
-            typer.echo(line.id if no_trunc else _short(line.id))
+            print(line.id if no_trunc else _short(line.id))
         return 0
     listed = table("IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT", folding="CREATED BY")
     for line in lines:
@@ -92,7 +90,7 @@ def rest_worker(url: str | None, name: str, *, on: bool) -> int:
         return await (client.drain(name) if on else client.resume(name))
 
     with_client(url, ask)
-    typer.echo(name)
+    print(name)
     return 0
 
 

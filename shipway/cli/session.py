@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import typer
-
 from shipway import __version__
 from shipway.cli.display import Display, JsonDisplay, SilentDisplay
 from shipway.cli.failure import DockerfileText, failure_report
@@ -93,7 +91,7 @@ class Session:
         """
         if self.manner.detach and self.interruption.signal is None:
             self.display.close()
-            typer.echo(job.id)
+            print(job.id)
             return 0
         self.display.accepted(job)
         job = await self.follow(job, follower=follower)
@@ -103,7 +101,7 @@ class Session:
     def conclude(self, job: Job, report: Callable[[Job], None], dockerfile: DockerfileText | None = None) -> int:
         """Report a job that has ended; returns the exit code: 0 only for success."""
         if job.state != JobState.SUCCEEDED:
-            typer.echo(failure_report(job, self.display.trace, dockerfile), err=True)
+            print(failure_report(job, self.display.trace, dockerfile), file=sys.stderr)
         else:
             report(job)
         return self.exit_code(succeeded=job.state == JobState.SUCCEEDED)

@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +30,7 @@ def table(*columns: str, folding: str = "NAMES") -> Table:
 
 def print_json(value: Any) -> None:
     """Print a value for people and programs alike."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def ago(moment: float) -> str:

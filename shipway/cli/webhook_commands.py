@@ -3,79 +3,75 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from shipway.cli.command import Command, argument, choices, number, several, text, texts
+from shipway.cli.parameters import JSON
 
-import typer
-
-from shipway.cli.parameters import Json
-
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Tell others by HTTP that jobs have ended.")
-
-Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Id of a webhook.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", show_default=False, help="Ids of webhooks.")]
+ID = argument("ID", about="Id of a webhook.")
+ENDS = ("succeeded", "failed", "cancelled")
 
 
-class EndChoice(StrEnum):
-    """How a job can end."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@app.command("add")
-def add(
-    context: typer.Context,
-    receiver: Annotated[str, typer.Argument(metavar="URL", show_default=False, help="Where messages are posted to.")],
-    project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose jobs. [default: the token's project]")
-    ] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Kind of jobs to tell of. [default: build]")
-    ] = None,
-    state: Annotated[list[EndChoice] | None, typer.Option(help="Ends to tell of. [default: all]")] = None,
-    as_json: Json = False,
-) -> None:
+class Add(Command):
     """Make a webhook and print the secret that signs its messages; it is not shown again."""
-    from shipway.cli.webhooks import add as adding
 
-    states = [one.value for one in state] if state else None
-    raise typer.Exit(adding(context.obj, receiver, project, kind, states, as_json=as_json))
+    receiver = argument("URL", about="Where messages are posted to.")
+    project = text("--project", metavar="NAME", about="Whose jobs. [default: the token's project]")
+    kind = texts("--kind", metavar="KIND", about="Kind of jobs to tell of. [default: build]")
+    state = choices("--state", of=ENDS, about="Ends to tell of. [default: all]")
+    json = JSON
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.webhooks import add
+
+        kinds, states = self.kind or None, self.state or None
+        return add(self.url, self.receiver, self.project, kinds, states, as_json=self.json)
 
 
-@app.command("list")
-def list_webhooks(context: typer.Context, as_json: Json = False) -> None:
+class List(Command):
     """List the webhooks of all projects, oldest first."""
-    from shipway.cli.webhooks import list_all
 
-    raise typer.Exit(list_all(context.obj, as_json=as_json))
+    json = JSON
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.webhooks import list_all
+
+        return list_all(self.url, as_json=self.json)
 
 
-@app.command("remove")
-def remove(context: typer.Context, ids: Ids) -> None:
+class Remove(Command):
     """Remove webhooks: they are told nothing from now on."""
-    from shipway.cli.webhooks import remove as removing
 
-    raise typer.Exit(removing(context.obj, ids))
+    ids = several("ID...", about="Ids of webhooks.")
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.webhooks import remove
+
+        return remove(self.url, self.ids)
 
 
-@app.command("deliveries")
-def deliveries(
-    context: typer.Context,
-    webhook_id: Id,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
-    as_json: Json = False,
-) -> None:
+class Deliveries(Command):
     """List what was sent to a webhook and what became of it, newest first."""
-    from shipway.cli.webhooks import list_deliveries
 
-    raise typer.Exit(list_deliveries(context.obj, webhook_id, limit, as_json=as_json))
+    webhook = ID
+    limit = number("--limit", between=(1, 1000), about="How many at most.", default=50)
+    json = JSON
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.webhooks import list_deliveries
+
+        return list_deliveries(self.url, self.webhook, self.limit, as_json=self.json)
 
 
-@app.command("test")
-def test(context: typer.Context, webhook_id: Id) -> None:
+class Test(Command):
     """Have a test message sent, and wait for what becomes of it."""
-    from shipway.cli.webhooks import test as testing
 
-    raise typer.Exit(testing(context.obj, webhook_id))
+    webhook = ID
+
+    def run(self) -> int:
+        """See `Command`."""
+        from shipway.cli.webhooks import test
+
+        return test(self.url, self.webhook)

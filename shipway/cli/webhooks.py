@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
-
-import typer
 
 from shipway.cli.listing import with_client
 from shipway.cli.tables import ago, console, print_json, table
@@ -38,8 +37,8 @@ def add(
     if as_json:
         print_json(made.model_dump(mode="json"))
     else:
-        typer.echo(f"webhook {made.id} of project {made.project}; its secret:", err=True)
-        typer.echo(made.secret)
+        print(f"webhook {made.id} of project {made.project}; its secret:", file=sys.stderr)
+        print(made.secret)
     return 0
 
 
@@ -63,7 +62,7 @@ def remove(url: str | None, ids: Sequence[str]) -> int:
     async def ask(client: AsyncClient) -> None:
         for webhook_id in ids:
             await client.delete_webhook(webhook_id)
-            typer.echo(webhook_id)
+            print(webhook_id)
 
     with_client(url, ask)
     return 0
@@ -97,7 +96,7 @@ def test(url: str | None, webhook_id: str) -> int:
 
     sent = with_client(url, ask)
     if sent.state is DeliveryState.DELIVERED:
-        typer.echo(f"delivered: answered {sent.status}")
+        print(f"delivered: answered {sent.status}")
         return 0
-    typer.echo(f"not delivered: {one_line(sent.error or 'no worker has come to it yet')}", err=True)
+    print(f"not delivered: {one_line(sent.error or 'no worker has come to it yet')}", file=sys.stderr)
     return 1

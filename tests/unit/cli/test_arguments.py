@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from shipway.cli.arguments import (
-    ArgumentError,
     build_args,
     cache_from,
     duration,
@@ -14,6 +13,7 @@ from shipway.cli.arguments import (
     secrets,
     ssh,
 )
+from shipway.cli.command import ArgumentError
 from shipway.context.url import is_remote
 
 

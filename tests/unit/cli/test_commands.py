@@ -81,11 +81,18 @@ def test_help_needs_no_service(shipway: Shipway) -> None:
 
 
 def test_shells_complete_commands(environment: dict[str, str]) -> None:
-    asked = {"_SHIPWAY_COMPLETE": "complete_bash", "COMP_WORDS": "shipway pu", "COMP_CWORD": "1"}
-    script = Path(sys.executable).with_name("shipway")
-    done = subprocess.run([script], env=environment | asked, capture_output=True, text=True, check=True)
+    """As bash does it, which reads the script at its start: by a function that runs the command."""
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    bash = environment | {"PATH": path, "SHELL": "/bin/bash"}
+    subprocess.run(["shipway", "--install-completion"], env=bash, capture_output=True, check=True)
+    typed = {"shipway pu": "push pull", "shipway webhook de": "deliveries", "shipway build --progress pl": "plain"}
+    asking = (
+        '. ~/.bashrc; ask() { COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9 _python_argcomplete shipway "" "";'
+        ' echo ${COMPREPLY[@]}; }; for line in "$@"; do ask "$line"; done'
+    )
+    done = subprocess.run(["bash", "-c", asking, "-", *typed], env=bash, capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["push", "pull"]
+    assert done.stdout.splitlines() == list(typed.values())
 
 
 def test_help_loads_none_of_the_heavy_libraries(environment: dict[str, str]) -> None:

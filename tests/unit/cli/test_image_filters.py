@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shipway.cli.arguments import ArgumentError, image_filters
+from shipway.cli.arguments import image_filters
+from shipway.cli.command import ArgumentError
 from shipway.cli.naming import in_repository, matches
 from shipway.exceptions import ClientError
 
