@@ -15,7 +15,8 @@ INTRODUCTION = """
 `pip install .` in this repository installs `shipway`; it needs no Docker. What holds for all commands, and each of them
 beside its `docker` twin with examples: [from docker to shipway](../docker-to-shipway.md).
 
-`shipway --install-completion` completes commands and options in bash, zsh, fish and PowerShell.
+`shipway --install-completion` has bash, zsh or fish complete commands and options, whichever runs it. For PowerShell,
+add what `shipway --show-completion` prints there to the profile.
 
 Exit codes: 0 success, 1 an [error](../errors.md), 2 wrong usage, 130 Ctrl-C (which cancels the job).
 """

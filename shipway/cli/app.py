@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 from shipway.cli.command import ArgumentError
 from shipway.cli.commands import COMMANDS, GROUPS
@@ -18,26 +19,34 @@ INTERRUPTED = 130
 """What shells report for a command ended by Ctrl-C."""
 
 
-def run() -> None:
+def run() -> NoReturn:
     """Run the command line: exit code 0 for success, 1 for failure, 2 for wrong usage, 130 after Ctrl-C."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
         from shipway.cli.completion import complete  # noqa: PLC0415
 
         complete()
+    code = _exit_code()
     try:
-        code = run_words(sys.argv[1:])
-        sys.stdout.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except BrokenPipeError:
+        code = 1
+    # All is closed. Taking the interpreter apart would take a tenth of the time of a small build.
+    os._exit(code)
+
+
+def _exit_code() -> int:
+    try:
+        return run_words(sys.argv[1:])
     except ShipwayError as fault:
         from shipway.cli.text import safe_lines  # noqa: PLC0415
 
         print(f"error: {safe_lines(fault.message)} ({fault.slug})", file=sys.stderr)
-        code = 1
+        return 1
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:  # whoever reads our output wants no more of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    sys.exit(code)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output wants no more of it
+        return 1
 
 
 def run_words(words: list[str]) -> int:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from shipway.cli.command import ArgumentError
 
-_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|d|)")
+_DURATION = r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>s|m|h|d|)"
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?:(?P<unit>[kmgt])?i?b?)")
+_SIZE = r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?:(?P<unit>[kmgt])?i?b?)"
 
 
 def build_args(given: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -106,7 +106,7 @@ def workers(text: str) -> str | list[str]:
 
 def size(text: str) -> int:
     """`10GB`, `512m` or bytes, as Docker reads them: units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip().lower())
+    match = re.fullmatch(_SIZE, text.strip().lower())
     if match is None:
         raise ArgumentError(f"{text!r} is no size: expected bytes, or a number with k, m, g or t")
     return int(float(match["number"]) * 1024 ** " kmgt".index(match["unit"] or " "))
@@ -167,7 +167,7 @@ def image_filters(given: Iterable[str]) -> ImageFilters:
 
 def duration(text: str, option: str = "--timeout") -> float:
     """`90`, `90s`, `15m`, `2h` or `30d`, in seconds."""
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip())
     if match is None or float(match["number"]) <= 0:
         raise ArgumentError(f"{option} {text!r}: expected seconds, or a number with s, m, h or d")
     return float(match["number"]) * _UNITS[match["unit"]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from shipway.cli.failure import DockerfileText
 from shipway.cli.session import Manner, Session, run_session
@@ -29,17 +29,16 @@ Begun = tuple[dict[str, Any], "Follower | None"]
 """A job's record as it was accepted, and what follows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildCommand:
+class BuildCommand(NamedTuple):
     """The command line, read but for what the client itself checks."""
 
     path: str
     options: BuildKeywords
     file: str | None = None
-    manner: Manner = field(default_factory=Manner)
+    manner: Manner = Manner()
     iidfile: Path | None = None
     metadata_file: Path | None = None
-    agents: Mapping[str, Path] = field(default_factory=dict)
+    agents: Mapping[str, Path] = MappingProxyType({})
 
 
 def run_build(command: BuildCommand) -> int:

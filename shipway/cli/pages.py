@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -31,7 +30,8 @@ def help_page(name: str, usage: str) -> str:
 
 def told(name: str) -> list[str]:
     """What is said of a command or a group, in paragraphs."""
-    return (GROUPS.get(name) or inspect.cleandoc(declared(name).__doc__ or "")).split("\n\n")
+    text = GROUPS.get(name) or declared(name).__doc__ or ""
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
 def summary(name: str) -> str:

@@ -35,7 +35,9 @@ class Parser(argparse.ArgumentParser):
 
         A command takes options and arguments in any order; what follows the name of one is not for its group.
         """
-        return vars(self.parse_args(words) if self.name in GROUPS else self.parse_intermixed_args(words))
+        # argparse forgets about `--` when it looks for arguments between options.
+        in_order = self.name in GROUPS or "--" in words
+        return vars(self.parse_args(words) if in_order else self.parse_intermixed_args(words))
 
     def format_usage(self) -> str:
         """The line above an error."""

@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from shipway import __version__
 from shipway.cli.display import Display, JsonDisplay, SilentDisplay
@@ -38,8 +37,7 @@ TIMEOUT = 30.0
 """Seconds for one ordinary request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How a command that starts a job goes about it."""
 
     url: str | None = None

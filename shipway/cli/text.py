@@ -7,7 +7,7 @@ import re
 MAX_LINE = 64 * 1024
 """Characters after which a line without an end is shown all the same."""
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_CONTROL = re.compile(
+_CONTROL = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: window titles, the clipboard, links
     r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # DCS, SOS, PM, APC
@@ -22,7 +22,7 @@ def safe(line: str) -> str:
     """One line that can only colour itself: other control sequences are gone, colours end with the line."""
     if line.isprintable():  # as nearly all are
         return line
-    kept = _CONTROL.sub(lambda match: match[0] if _COLOUR.fullmatch(match[0]) else "", line)
+    kept = re.sub(_CONTROL, lambda match: match[0] if _COLOUR.fullmatch(match[0]) else "", line)
     return kept + _RESET if "\x1b" in kept and not kept.endswith(_RESET) else kept
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shipway.cli.text import LineBuffer, one_line
@@ -24,14 +23,14 @@ class LogLine(NamedTuple):
     text: str
 
 
-@dataclass(slots=True)
 class StepTrace:
     """One step, when it was first heard of (by the service's clock), and the end of its log."""
 
-    step: Step
-    since: float
-    tail: deque[LogLine] = field(default_factory=lambda: deque(maxlen=TAIL))
-    progress: dict[str, Progress] = field(default_factory=dict)
+    def __init__(self, step: Step, since: float) -> None:
+        self.step = step
+        self.since = since
+        self.tail: deque[LogLine] = deque(maxlen=TAIL)
+        self.progress: dict[str, Progress] = {}
 
     @property
     def duration(self) -> float | None:

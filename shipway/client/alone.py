@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import h11
@@ -121,10 +121,12 @@ class Alone:
 
     def _connected(self) -> socket.socket:
         secure = self._parts.scheme == "https"
-        address = (self._parts.hostname or "", self._parts.port or (443 if secure else 80))
-        connected = socket.create_connection(address, min(self._timeout, CONNECT_TIMEOUT))
+        name, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
+        # As text it would load the codec for names of other letters, which takes longer than to connect.
+        host = cast("str", name.encode()) if name.isascii() else name
+        connected = socket.create_connection((host, port), min(self._timeout, CONNECT_TIMEOUT))
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _secured(connected, address[0]) if secure else connected
+        return _secured(connected, name) if secure else connected
 
     def _head(self, request: Request) -> h11.Request:
         headers = {**self._headers, **request.headers}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as encoding
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,14 +18,14 @@ ATTEMPTS = 4
 Query = Mapping[str, str | int | None]
 
 
-@dataclass(slots=True)
 class Backoff:
     """Growing pauses: each is twice the one before, up to `longest` seconds, and up to half of it is chance."""
 
-    ground: Ground
-    first: float = 0.2
-    longest: float = 5.0
-    _next: float = field(default=0.0, init=False)
+    def __init__(self, ground: Ground, first: float = 0.2, longest: float = 5.0) -> None:
+        self.ground = ground
+        self.first = first
+        self.longest = longest
+        self._next = 0.0
 
     def reset(self) -> None:
         """Start over: something worked."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from shipway.client.upload import Upload
@@ -47,7 +46,7 @@ def _under(source: Path, path: str) -> Iterator[LocalFile]:
     if stat.S_ISDIR(status.st_mode):
         yield LocalFile(path, str(real), EntryType.DIR, status)
         for file in walk(real, ()):
-            yield replace(file, path=f"{path}/{file.path}")
+            yield file._replace(path=f"{path}/{file.path}")
         return
     if not stat.S_ISREG(status.st_mode):
         raise ClientError(f"{source} is neither a file nor a directory", slug="copy-source-missing", field="copies")

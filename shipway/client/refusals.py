@@ -33,7 +33,7 @@ _BY_STATUS: dict[int, type[ShipwayError]] = {
     kind.status: kind
     for kind in (InvalidRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooMany, Unavailable)
 }
-_CONTEXTS = re.compile(r"/v1/(contexts(/[^/]*)?|packs)$")
+_CONTEXTS = r"/v1/(contexts(/[^/]*)?|packs)$"
 _SERVER_FAULT = 500
 _BAD_REQUEST = 400
 
@@ -52,7 +52,7 @@ def error_of(url: str, path: str, answer: Answer) -> ShipwayError:
     kind = _BY_STATUS.get(answer.status)
     if kind is None and answer.status >= _SERVER_FAULT:
         kind = ShipwayError
-    elif answer.status == _BAD_REQUEST and _CONTEXTS.search(path.partition("?")[0]):
+    elif answer.status == _BAD_REQUEST and re.search(_CONTEXTS, path.partition("?")[0]):
         kind = ContextError
     return (kind or RequestError)(message, slug=slug, field=field)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(NamedTuple):
     """One dispatched event. `id` is the last id seen so far, as the standard wants it."""
 
     data: str
@@ -22,14 +21,14 @@ class ServerSentEvent:
     id: str = ""
 
 
-@dataclass(slots=True)
 class SseParser:
     """Feed it chunks of any size; it yields events as soon as their closing blank line arrived."""
 
-    _rest: bytes = b""
-    _data: list[str] = field(default_factory=list)
-    _event: str = ""
-    _id: str = ""
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[str] = []
+        self._event = ""
+        self._id = ""
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """Yield the events that this chunk completes."""

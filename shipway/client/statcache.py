@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,8 +123,7 @@ class StatCache:
         return self._path
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """The files of a directory that belong to a context, and what is remembered of them."""
 
     files: tuple[LocalFile, ...]

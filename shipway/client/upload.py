@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from shipway.client.statcache import StatCache, Tree
 from shipway.context.dockerignore import read_patterns
 from shipway.context.pack import tar_of_directory
+from shipway.context.tarmember import BLOCK
 from shipway.context.walk import LocalFile, dockerignore_for, walk
 from shipway.exceptions import ClientError
 
@@ -20,12 +19,10 @@ CHUNK = 256 * 1024
 DOCKERFILE = "Dockerfile"
 MAX_DOCKERFILE = 16 * 2**20
 """Bytes that a Dockerfile on standard input may have; what is longer is no Dockerfile."""
-_BLOCK = tarfile.BLOCKSIZE
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(NamedTuple):
     """A tar to send.
 
     Attributes:
@@ -41,8 +38,7 @@ class Upload:
     tree: Tree | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DockerfileSource:
+class DockerfileSource(NamedTuple):
     """A Dockerfile that does not lie in the context it builds.
 
     `ignore` is the content of its own `<name>.dockerignore`, or None.
@@ -67,8 +63,7 @@ Dockerfile = str | Path | DockerfileSource
 """A path relative to the context, or absolute; or a Dockerfile from elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalContext:
+class LocalContext(NamedTuple):
     """All that a build sends.
 
     Attributes:
@@ -161,7 +156,7 @@ def _packed(root: Path, patterns: Iterable[str], keep: Iterable[str] = ()) -> Up
 
 def _prepare_stream(stream: BinaryIO, dockerfile: Dockerfile | None) -> LocalContext:
     """Tell a tar (any compression) from a bare Dockerfile by its first bytes, as `docker build -` does."""
-    head = _read_up_to(stream, _BLOCK)
+    head = _read_up_to(stream, BLOCK)
     if not head:
         raise ClientError("there is nothing on the stream that should hold the context", slug="context-missing")
     if _is_archive(head):
@@ -184,6 +179,8 @@ def _prepare_stream(stream: BinaryIO, dockerfile: Dockerfile | None) -> LocalCon
 def _is_archive(head: bytes) -> bool:
     if head.startswith(_COMPRESSED) or not head.strip(b"\0"):  # zeros only: a tar without a member
         return True
+    import tarfile  # noqa: PLC0415  (brings all compressions with it)
+
     try:
         tarfile.TarInfo.frombuf(head, tarfile.ENCODING, "surrogateescape")
     except tarfile.HeaderError:
@@ -213,6 +210,8 @@ def _read(path: Path) -> bytes:
 
 
 def _tar_of(files: dict[str, bytes]) -> bytes:
+    import tarfile  # noqa: PLC0415  (as above)
+
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in files.items():
@@ -224,4 +223,4 @@ def _tar_of(files: dict[str, bytes]) -> bytes:
 
 def _tar_size(files: Iterable[LocalFile]) -> int:
     """What the tar will have, nearly: a header and a PAX header of two blocks each, padded contents, the end."""
-    return sum(3 * _BLOCK + -(-file.size // _BLOCK) * _BLOCK for file in files) + 2 * _BLOCK
+    return sum(3 * BLOCK + -(-file.size // BLOCK) * BLOCK for file in files) + 2 * BLOCK

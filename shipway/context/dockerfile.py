@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shipway.models.reference import Reference
 
@@ -24,8 +24,7 @@ _MOUNT_FROM = re.compile(r"--mount=(?:\S*,)?from=([^,\s]+)")
 _SCRATCH = "scratch"
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One instruction: keyword in capitals, the rest on one line, first and last line (from 1)."""
 
     keyword: str

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from shipway.context.limits import KIB
 from shipway.context.paths import shown
 from shipway.context.reading import Piece, changed, opened, read_piece
-from shipway.context.source import ContextSource
-from shipway.context.tarmember import member_header
+from shipway.context.tarmember import BLOCK, DIRECTORY, FILE, LINK, member_header
 from shipway.context.walk import LocalFile
 from shipway.exceptions import BuildSystemError
 from shipway.models.context import Entry, EntryType
 
+if TYPE_CHECKING:
+    from shipway.context.source import ContextSource
+
 CHUNK = 256 * KIB
 """Small members are gathered until this many bytes are there."""
 
-_END = bytes(2 * tarfile.BLOCKSIZE)
-_TYPES = {EntryType.FILE: tarfile.REGTYPE, EntryType.DIR: tarfile.DIRTYPE, EntryType.SYMLINK: tarfile.SYMTYPE}
+_END = bytes(2 * BLOCK)
+_TYPES = {EntryType.FILE: FILE, EntryType.DIR: DIRECTORY, EntryType.SYMLINK: LINK}
 
 
 def tar_of_directory(files: Iterable[LocalFile]) -> Iterator[bytes]:
@@ -81,7 +83,7 @@ def _header(path: str, kind: EntryType, mode: int, size: int, mtime_ns: int, lin
 
 
 def _padding(size: int) -> bytes:
-    return bytes(-size % tarfile.BLOCKSIZE)
+    return bytes(-size % BLOCK)
 
 
 def _content(file: LocalFile) -> Iterator[bytes]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shipway.models.context import Entry, Manifest
 
 
-@dataclass(frozen=True, slots=True)
-class ContextSource:
+class ContextSource(NamedTuple):
     """A manifest together with the reader of its blobs.
 
     `read(entry)` yields the content of a file in chunks of any size, `entry.size` bytes in all.

@@ -10,9 +10,9 @@ import re
 from typing import NamedTuple
 
 from shipway.context.paths import shown
+from shipway.context.tarmember import BLOCK
 from shipway.exceptions import ContextError
 
-BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
 
 _CHECKSUM = slice(148, 156)

@@ -12,7 +12,6 @@ from shipway.context.contents import EMPTY, ContentHash
 from shipway.context.limits import Limits
 from shipway.context.paths import clean_path, decode_name, shown
 from shipway.context.tarheader import (
-    BLOCK,
     ZERO_BLOCK,
     Header,
     parse_header,
@@ -21,6 +20,7 @@ from shipway.context.tarheader import (
     pax_time,
     sparse,
 )
+from shipway.context.tarmember import BLOCK
 from shipway.context.tree import EntryTree
 from shipway.exceptions import ContextError
 from shipway.models.context import Entry, EntryType, Manifest

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shipway.context.dockerignore import PatternMatcher, Trail, read_patterns
 from shipway.context.glob import escape
@@ -17,8 +17,7 @@ from shipway.models.context import EntryType
 _IGNORE_FILE = ".dockerignore"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """One file, directory or symbolic link below the root of a local context.
 
     Attributes:
@@ -88,14 +87,16 @@ def _with_kept(patterns: list[str], keep: Iterable[str]) -> PatternMatcher:
     return PatternMatcher([*patterns, *kept]) if kept else matcher
 
 
-@dataclass(slots=True)
 class _Open:
     """A directory being listed: what is left of it, its patterns' trail, itself if not yet yielded."""
 
-    names: Iterator[os.DirEntry[str]]
-    prefix: str
-    trail: Trail | None
-    unseen: LocalFile | None
+    def __init__(
+        self, names: Iterator[os.DirEntry[str]], prefix: str, trail: Trail | None, unseen: LocalFile | None
+    ) -> None:
+        self.names = names
+        self.prefix = prefix
+        self.trail = trail
+        self.unseen = unseen
 
 
 class _Walker:

@@ -9,7 +9,7 @@ names into URL paths, where `x/../../containers/json` would be another call.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DEFAULT_DOMAIN = "docker.io"
 _HUB_HOSTS = {DEFAULT_DOMAIN, "index.docker.io", "registry-1.docker.io", "auth.docker.io"}
@@ -23,11 +23,10 @@ _PATTERN = re.compile(
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
 _MAX_NAME = 255
-_BARE_ID = re.compile(r"[0-9a-f]{64}")
+_BARE_ID = r"[0-9a-f]{64}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A parsed image reference.
 
     Attributes:
@@ -57,7 +56,7 @@ class Reference:
             if domain != domain.lower() or not re.fullmatch(_COMPONENT, domain):
                 raise ValueError(f"{text[:200]!r} is not an image reference: names are lower case")
             domain, path = None, f"{domain}/{path}"
-        if domain is None and _BARE_ID.fullmatch(path):
+        if domain is None and re.fullmatch(_BARE_ID, path):
             raise ValueError(f"{text[:200]!r} is an image id, not a name")
         if domain in (None, "index.docker.io", DEFAULT_DOMAIN):
             domain, path = DEFAULT_DOMAIN, path if "/" in path else f"library/{path}"

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Literal
 
 HEADER = "traceparent"
-_FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_FORM = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 Kind = Literal["internal", "server", "client"]
@@ -85,7 +85,7 @@ def wanted(environment: Mapping[str, str]) -> bool:
 
 def valid(text: str | None) -> str:
     """A `traceparent` that is one, or ''."""
-    return text if text is not None and _FORM.fullmatch(text) else ""
+    return text if text is not None and re.fullmatch(_FORM, text) else ""
 
 
 def inherited() -> str:
