@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from deploy.local.engine import REPOSITORY
 from deploy.local.registry import Registry
@@ -46,6 +48,30 @@ def test_examples_keep_to_their_schema(schema: str, text: str, tmp_path: Path) -
     ran = subprocess.run([*checker, tmp_path / "file.yml"], capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_action_installs_the_command_and_names_the_service(tmp_path: Path) -> None:
+    """What a runner does with the action: the same script, in a folder of its own."""
+    (step,) = yaml.safe_load((REPOSITORY / "deploy/github-action/action.yml").read_text())["runs"]["steps"]
+    files = {"GITHUB_PATH": tmp_path / "path", "GITHUB_ENV": tmp_path / "env"}
+    here = {"RUNNER_TEMP": tmp_path, "GITHUB_ACTION_PATH": REPOSITORY / "deploy/github-action"}
+    env = {**os.environ, **{name: str(path) for name, path in (files | here).items()}}
+    given = {"URL": "https://shipway.example.com", "AUDIENCE": AUDIENCE}
+
+    ran = subprocess.run(
+        ["/bin/bash", "-e", "-o", "pipefail", "-c", step["run"]],
+        env={**env, **given},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    command = Path(files["GITHUB_PATH"].read_text().strip()) / "shipway"
+    told = subprocess.run([command, "build", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "--push" in told.stdout
+    assert files["GITHUB_ENV"].read_text() == f"SHIPWAY_URL={given['URL']}\nSHIPWAY_AUDIENCE={AUDIENCE}\n"
 
 
 @pytest.fixture
