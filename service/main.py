@@ -31,7 +31,7 @@ from service.middleware import Identified, Measured
 from service.openapi import Described
 from service.process import Process
 from service.tracing import Traced
-from shipway import __version__
+from shipway import __version__, logs
 from shipway.settings import Settings
 from shipway.telemetry import traces
 
@@ -53,6 +53,7 @@ PARTS = (
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the app; needs no running parts, so that its schema can be read offline."""
+    logs.configure()
     process = Process.make(settings or Settings())
 
     @asynccontextmanager

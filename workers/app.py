@@ -7,12 +7,14 @@ from typing import Any
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
 from stamina.instrumentation import set_on_retry_hooks
 
+from shipway import logs
 from shipway.queue import celery_app
 from shipway.telemetry import traces
 from workers import attendant, metrics, shutdown
 from workers.parts import PART
 from workers.settings import worker_settings
 
+logs.configure()
 set_on_retry_hooks(())  # stamina would add a metric of its own; ours count retries already
 
 FLUSH = 2.0

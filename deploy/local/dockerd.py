@@ -80,6 +80,8 @@ class Dockerd:
             if self.name not in bridge.names():
                 bridge.create(self.name)
         leftovers.end_containerd(self.run_folder / "exec")
+        # One that was killed leaves it, and its number may be another process's by now: dockerd would not start.
+        (self.run_folder / "pid").unlink(missing_ok=True)
         try:
             self.child.start(self.api.ping, limit=60)
         except BaseException:

@@ -63,7 +63,7 @@ def check_rights(rights: Rights, spec: Spec) -> None:
     Raises:
         Forbidden: the rights don't include it (`scope-missing`, `repository-forbidden`).
     """
-    if getattr(spec, "push", False):
+    if getattr(spec, "push", False) or getattr(spec, "cache_to", None):
         require(rights, [Scope.PUSH])
     for field, image in _written(spec):
         _check_repository(rights.push, image, field, "push to")
@@ -75,6 +75,8 @@ def _written(spec: Spec) -> Iterator[tuple[str, str]]:
     """The names that a job gives or takes: a name in a daemon counts like one in its registry."""
     tags: tuple[str, ...] = getattr(spec, "tags", ())
     yield from (("tags", tag) for tag in tags)
+    if spec.kind is Kind.BUILD and spec.cache_to is not None:
+        yield "cache_to", spec.cache_to
     if spec.kind is Kind.PUSH and not tags:
         yield "image", spec.image
     if spec.kind is Kind.REMOVE:

@@ -34,6 +34,8 @@ class BuildKeywords(TypedDict, total=False):
     network: str | None
     extra_hosts: Sequence[str]
     cache_from: Sequence[str]
+    cache_to: str | None
+    cache_mode: str
     agents: Sequence[str]
     build_contexts: Mapping[str, str]
     builder: str

@@ -202,6 +202,12 @@ class BuildOptions(Options):
         Field((), max_length=256, description="HOST:IP lines for /etc/hosts of RUN steps")
     )
     cache_from: tuple[ImageName, ...] = Field((), max_length=64, description="images to take cached steps from")
+    cache_to: ImageName | None = Field(
+        None, description="name under which a registry keeps the steps (BuildKit, containerd image store)"
+    )
+    cache_mode: Literal["min", "max"] = Field(
+        "min", description="which steps are kept by `cache_to`: those of the image, or those of every stage"
+    )
     agents: tuple[Name, ...] = Field(
         (), max_length=MAX_AGENTS, description="ids of ssh agents that the client answers for while the build runs"
     )
@@ -221,6 +227,8 @@ class BuildOptions(Options):
             raise PydanticCustomError("build-contexts-unsupported", "only BuildKit knows further contexts")
         if self.attested and self.builder is not Builder.BUILDKIT:
             raise PydanticCustomError("attestations-unsupported", "only BuildKit attests what it builds")
+        if self.cache_to is not None and self.builder is not Builder.BUILDKIT:
+            raise PydanticCustomError("cache-export-unsupported", "only BuildKit puts its steps into a registry")
         return self
 
     @property

@@ -166,12 +166,17 @@ class Engine:
         return await registered(self._api, names.reference(reference), login, limit=LOOKING_UP)
 
     async def _check_store(self, spec: BuildSpec) -> None:
-        """Refuse attestations where the daemon's store of images has no place for them."""
-        if spec.attested and CONTAINERD_STORE not in ((await self._ask("info")).get("DriverStatus") or ()):
+        """Refuse what takes the containerd image store where the daemon has another one."""
+        wanted = [
+            *([("attest what it builds", "attestations-unsupported")] if spec.attested else []),
+            *([("put its steps into a registry", "cache-export-unsupported")] if spec.cache_to is not None else []),
+        ]
+        if wanted and CONTAINERD_STORE not in ((await self._ask("info")).get("DriverStatus") or ()):
+            what, slug = wanted[0]
             raise BuildUserError(
-                "this worker's daemon can't attest what it builds: that needs the containerd image store, which its "
-                "operator can turn on (Engine 24 or newer)",
-                slug="attestations-unsupported",
+                f"this worker's daemon can't {what}: that needs the containerd image store, which its operator can "
+                "turn on (Engine 24 or newer)",
+                slug=slug,
             )
 
     async def _compare_platform(self, image_id: str, wanted: str | None, sink: Sink) -> None:
@@ -194,7 +199,8 @@ class Engine:
 def _builder(spec: BuildSpec) -> type[BuildKitBuild | ClassicBuild]:
     if spec.builder is Builder.CLASSIC:
         return ClassicBuild
-    return SolvedBuild if spec.build_contexts or spec.attested else BuildKitBuild
+    past_the_build_call = spec.build_contexts or spec.attested or spec.cache_to is not None
+    return SolvedBuild if past_the_build_call else BuildKitBuild
 
 
 def _patience(error: JobError) -> float:

@@ -34,17 +34,23 @@ def directory_name(context: str) -> str:
 
 
 def solve_request(spec: BuildSpec, *, session: str, build_id: str) -> SolveRequest:
-    """For BuildKit past `POST /build`: the same, further contexts, and attestations."""
-    inline = spec.build_args.get(INLINE_CACHE, "").lower() in ("1", "t", "true")
+    """For BuildKit past `POST /build`: the same, further contexts, attestations, and steps for a registry."""
+    exports = [CacheOptionsEntry(Type="inline")] if _inline(spec) else []
+    if spec.cache_to is not None:
+        exports.append(CacheOptionsEntry(Type="registry", Attrs={"ref": spec.cache_to, "mode": spec.cache_mode}))
     return SolveRequest(
         Ref=build_id,
         Exporter="moby",
         Session=session,
         Frontend="dockerfile.v0",
         FrontendAttrs=_frontend_attributes(spec),
-        Cache=CacheOptions(Exports=[CacheOptionsEntry(Type="inline")] if inline else []),
+        Cache=CacheOptions(Exports=exports),
         Entitlements=[NETWORK_HOST] if spec.network == "host" else [],
     )
+
+
+def _inline(spec: BuildSpec) -> bool:
+    return spec.build_args.get(INLINE_CACHE, "").lower() in ("1", "t", "true")
 
 
 def _frontend_attributes(spec: BuildSpec) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Builds with further contexts or attestations: the same as `buildkit`, asked of BuildKit itself."""
+"""Builds with further contexts, attestations or a cache in a registry: as `buildkit`, asked of BuildKit itself."""
 
 from __future__ import annotations
 

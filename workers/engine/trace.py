@@ -79,11 +79,14 @@ class Trace:
         if not vertex.HasField("started") and not vertex.cached and not vertex.HasField("completed"):
             return  # merely planned: it has no place in the order of things yet
         known = self._steps.get(vertex.digest)
+        status = _status(vertex)
+        if known and known.status is StepStatus.CACHED and status in (StepStatus.RUNNING, StepStatus.EXECUTED):
+            status = StepStatus.CACHED  # told again while its layers come from a registry
         inputs = (self._steps[digest].number for digest in vertex.inputs if digest in self._steps)
         self._steps[vertex.digest] = Step(
             number=known.number if known else len(self._steps) + 1,
             name=vertex.name,
-            status=_status(vertex),
+            status=status,
             internal=_USERS_STEP.match(vertex.name) is None,
             started=_seconds(vertex.started) if vertex.HasField("started") else None,
             completed=_seconds(vertex.completed) if vertex.HasField("completed") else None,

@@ -1,4 +1,4 @@
-"""What an image carries about itself: how it was built and what is in it."""
+"""What takes a daemon that keeps images in containerd's store: attestations, and a cache in a registry."""
 
 from __future__ import annotations
 
@@ -27,19 +27,23 @@ echo '{json.dumps({**STATEMENT, "predicate": {"name": "seen"}})}' > "$BUILDKIT_S
 
 
 @pytest.fixture(scope="module")
-def attesting(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
-    """A stack whose daemon keeps images in containerd's store."""
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     if os.environ.get("SHIPWAY_TEST_ENGINE") != ENGINE_28.name:
         pytest.skip("the installed engine has no containerd image store")
-    folder = tmp_path_factory.mktemp("attesting")
     store = ("--feature", "containerd-snapshotter=true")
-    with Dockerd(folder / "data", engine=engine("28"), extra=store) as daemon:
-        base_image.make(daemon.api)
-        with (
-            Stack(Plan(folder / "stack"), registry=registry, dockerd=daemon) as stack,
-            HttpApi(stack.service.url, stack.token) as api,
-        ):
-            yield api
+    with Dockerd(tmp_path_factory.mktemp("modern-daemon"), engine=engine("28"), extra=store) as started:
+        base_image.make(started.api)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def modern(daemon: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpApi]:
+    """A stack on such a daemon."""
+    with (
+        Stack(Plan(tmp_path_factory.mktemp("modern")), registry=registry, dockerd=daemon) as stack,
+        HttpApi(stack.service.url, stack.token) as api,
+    ):
+        yield api
 
 
 def blob(registry: Registry, name: str, digest: str) -> dict[str, object]:
@@ -47,15 +51,15 @@ def blob(registry: Registry, name: str, digest: str) -> dict[str, object]:
     return dict(answer.raise_for_status().json())
 
 
-def test_pushed_image_carries_its_provenance_and_its_contents(attesting: HttpApi, registry: Registry) -> None:
+def test_pushed_image_carries_its_provenance_and_its_contents(modern: HttpApi, registry: Registry) -> None:
     scanner, name = f"{registry.address}/scanner/{once()}:1", f"attested/{once()}"
     files = {
         **script("FROM base", "COPY --chmod=755 scan /scan", 'ENTRYPOINT ["/scan"]'),
         "scan": SCANNER.encode(),
     }
-    attesting.succeed(files, tags=[scanner], push=True)
+    modern.succeed(files, tags=[scanner], push=True)
 
-    job = attesting.succeed(
+    job = modern.succeed(
         script("FROM base", "RUN touch /marker"),
         tags=[f"{registry.address}/{name}:1"],
         push=True,
@@ -85,7 +89,33 @@ def test_daemon_that_can_not_attest_says_so(api: HttpApi) -> None:
     assert job.steps == ()
 
 
-def test_classic_builder_attests_nothing(api: HttpApi) -> None:
-    answer = api.ask(script("FROM base"), builder="classic", sbom="scanner:1")
+def test_steps_of_every_stage_are_kept_in_a_registry(modern: HttpApi, daemon: Dockerd, registry: Registry) -> None:
+    cache = f"{registry.address}/cache/{once()}:1"
+    lines = (
+        "FROM base AS first",
+        f"RUN echo {once()} > /kept",
+        "FROM base",
+        "COPY --from=first /kept /kept",
+        "RUN cat /kept > /seen",
+        "RUN cat /kept > /again",
+    )
+    built = modern.succeed(script(*lines), cache_to=cache, cache_mode="max")
 
-    assert refusal(answer) == (422, "attestations-unsupported")
+    daemon.docker("image", "rm", "--force", built.result.image_id or "")
+    daemon.docker("builder", "prune", "--all", "--force")
+    again = modern.succeed(script(*lines), cache_from=[cache], labels={"another": "image"})
+
+    assert (built.cache_hit_ratio, again.cache_hit_ratio) == (0, 1)
+    assert again.result.answered_from is None
+
+
+def test_daemon_that_can_not_keep_steps_in_a_registry_says_so(api: HttpApi) -> None:
+    job = api.build(script("FROM base", f"RUN echo {once()}"), cache_to="127.0.0.1:1/cache:1")
+
+    assert job.error is not None
+    assert (job.error.slug, job.steps) == ("cache-export-unsupported", ())
+
+
+def test_classic_builder_attests_nothing_and_keeps_no_steps(api: HttpApi) -> None:
+    assert refusal(api.ask(script("FROM base"), builder="classic", sbom="scanner:1"))[1] == "attestations-unsupported"
+    assert refusal(api.ask(script("FROM base"), builder="classic", cache_to="c:1"))[1] == "cache-export-unsupported"
