@@ -126,6 +126,17 @@ def cache_from(given: Iterable[str]) -> list[str]:
     return found
 
 
+def cache_to(given: str | None) -> tuple[str | None, str]:
+    """`--cache-to REFERENCE`, or `type=registry,ref=REFERENCE[,mode=min|max]`: the name, and which steps are kept."""
+    if given is None or "=" not in given:
+        return given, "min"
+    fields = _fields(given, "--cache-to")
+    mode = fields.get("mode", "min")
+    if fields.get("type", "registry") != "registry" or "ref" not in fields or mode not in ("min", "max"):
+        raise ArgumentError(f"--cache-to {given!r}: expected a name, or type=registry,ref=NAME[,mode=max]")
+    return fields["ref"], mode
+
+
 SCANNER = "docker/buildkit-syft-scanner:stable-1"
 """What Docker's own client has list the contents of an image."""
 

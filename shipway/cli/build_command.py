@@ -30,6 +30,7 @@ class Build(DetachableCommand):
     network = text("--network", metavar="MODE", about="Network of RUN steps.")
     add_host = texts("--add-host", metavar="HOST:IP", about="Line for /etc/hosts.")
     cache_from = texts("--cache-from", metavar="NAME", about="Image to take cached steps from.")
+    cache_to = text("--cache-to", metavar="NAME|type=registry,ref=NAME", about="Keep the steps in a registry.")
     build_context = texts(
         "--build-context", metavar="NAME=SOURCE", about="Further context: PATH, URL or docker-image://NAME."
     )
@@ -57,6 +58,7 @@ class Build(DetachableCommand):
         return run_build(command)
 
     def _wanted(self, agents: arguments.SshSources) -> BuildKeywords:
+        cache_to, cache_mode = arguments.cache_to(self.cache_to)
         wanted: BuildKeywords = {
             "tags": self.tags,
             "push": self.push,
@@ -69,6 +71,8 @@ class Build(DetachableCommand):
             "network": self.network,
             "extra_hosts": self.add_host,
             "cache_from": arguments.cache_from(self.cache_from),
+            "cache_to": cache_to,
+            "cache_mode": cache_mode if cache_to else "",
             "builder": self.builder,
             "provenance": arguments.provenance(self.provenance),
             "sbom": arguments.sbom(self.sbom),

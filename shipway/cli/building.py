@@ -137,6 +137,7 @@ class _Build:
         The Dockerfile inside a tar or at a URL is not known here: the base images it names need a public registry.
         """
         names = [*(options.get("tags", ()) if options.get("push") else ()), *options.get("cache_from", ())]
+        names += [cache] if (cache := options.get("cache_to")) else []
         sources = options.get("build_contexts", {}).values()
         names += [source.removeprefix(IMAGE_SOURCE) for source in sources if source.startswith(IMAGE_SOURCE)]
         if local is not None and local.text is not None:

@@ -37,6 +37,7 @@ class Trace:
         self._steps: dict[str, Step] = {}  # by the vertex's digest
         self._told: dict[int, Step] = {}  # by number: what the last event about it said
         self._decoders: dict[tuple[str, int], codecs.IncrementalDecoder] = {}
+        self._loud: set[str] = set()
         self._throttle = Throttle()
         self.bases: dict[str, str] = {}
 
@@ -55,9 +56,10 @@ class Trace:
 
         A step's beginning comes before its output, and its end after it, also when one piece tells of all.
         """
+        loud = {log.vertex for log in response.logs}
+        self._loud |= loud
         for vertex in response.vertexes:
             self._note(vertex)
-        loud = {log.vertex for log in response.logs}
         for vertex in response.vertexes:
             yield from self._begin(vertex.digest, loud=vertex.digest in loud)
         for status in response.statuses:
@@ -80,7 +82,8 @@ class Trace:
             return  # merely planned: it has no place in the order of things yet
         known = self._steps.get(vertex.digest)
         status = _status(vertex)
-        if known and known.status is StepStatus.CACHED and status in (StepStatus.RUNNING, StepStatus.EXECUTED):
+        goes_on = status in (StepStatus.RUNNING, StepStatus.EXECUTED)
+        if known and known.status is StepStatus.CACHED and goes_on and vertex.digest not in self._loud:
             status = StepStatus.CACHED  # told again while its layers come from a registry
         inputs = (self._steps[digest].number for digest in vertex.inputs if digest in self._steps)
         self._steps[vertex.digest] = Step(

@@ -8,6 +8,7 @@ import pytest
 from shipway.cli.arguments import (
     build_args,
     cache_from,
+    cache_to,
     duration,
     labels,
     secrets,
@@ -73,6 +74,14 @@ def test_cache_sources_are_images() -> None:
     assert cache_from(["a/b:1", "type=registry,ref=c/d"]) == ["a/b:1", "c/d"]
     with pytest.raises(ArgumentError):
         cache_from(["type=local,src=/x"])
+
+
+def test_cache_goes_to_a_registry() -> None:
+    assert [cache_to(None), cache_to("a/b:1")] == [(None, "min"), ("a/b:1", "min")]
+    assert cache_to("type=registry,ref=c/d,mode=max") == ("c/d", "max")
+    for wrong in ("type=local,dest=/x", "type=registry", "ref=a,mode=most"):
+        with pytest.raises(ArgumentError):
+            cache_to(wrong)
 
 
 def test_durations() -> None:
