@@ -38,19 +38,18 @@ class Snapshot:
         digest: the context's.
         packs: all packs by name.
         size: bytes in all packs: of equal contents one counts.
-        changed: whether something is known to be other than when the tree was looked at the last time.
 
     Args:
         tree: what to look at.
-        brief: bytes of files up to which nothing is remembered: reading them takes no longer.
+        remembering: whether files that are as they were the last time are not read.
 
     Raises:
         ContextError: a file can't be read (`context-unreadable`), or changes meanwhile (`context-file-changed`).
     """
 
-    def __init__(self, tree: Tree, brief: int = 0) -> None:
+    def __init__(self, tree: Tree, *, remembering: bool = True) -> None:
         self._tree = tree
-        self._files, self.changed = _read(tree) if tree.size <= brief else _looked_at(tree)
+        self._files, settled = _looked_at(tree) if remembering else (_read(tree), False)
         self._places: dict[Member, _Place] = {}
         small: dict[Member, None] = {}
         alone: dict[Member, None] = {}
@@ -62,6 +61,8 @@ class Snapshot:
         self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
         self.size = sum(pack.size for pack in self.packs.values())
         self.digest = Manifest(map(self._entry, tree.files)).digest
+        if settled:
+            tree.cache.remember(tree.state, self.digest, self.size)
 
     def forget(self) -> None:
         """Remember nothing of the tree: what was remembered turned out to be wrong."""
@@ -137,13 +138,13 @@ def _shares(file: LocalFile, members: list[Member]) -> bool:
     return len(members) == 1 and file.size < SMALL
 
 
-def _read(tree: Tree) -> tuple[Files, bool]:
-    """What each file holds that has a content; nobody knows whether that has changed."""
-    return {path: found.file for path, found in hash_files(file for file in tree.files if file.size).items()}, False
+def _read(tree: Tree) -> Files:
+    """What each file holds that has a content."""
+    return {path: found.file for path, found in hash_files(file for file in tree.files if file.size).items()}
 
 
 def _looked_at(tree: Tree) -> tuple[Files, bool]:
-    """What is remembered of each file that has a content, and whether any had to be read: it may have changed."""
+    """What is remembered of each file that has a content, and whether all of it may be; those that changed are read."""
     before = tree.cache.load()
     files = {file.path: file for file in tree.files if file.size}
     same = {
@@ -155,4 +156,4 @@ def _looked_at(tree: Tree) -> tuple[Files, bool]:
     settled = {path: found.file for path, found in hashed.items() if found.settled}
     if settled or len(same) != len(before):
         tree.cache.save(same | settled)
-    return same | {path: found.file for path, found in hashed.items()}, bool(hashed) or len(same) != len(before)
+    return same | {path: found.file for path, found in hashed.items()}, len(same) + len(settled) == len(files)

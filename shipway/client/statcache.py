@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -27,6 +28,8 @@ times by two seconds; clocks of file servers are off by less, one hopes."""
 UNUSED = 30 * 86_400
 """Seconds after which the cache of a directory that nobody sends any more is removed."""
 _VERSION = 1
+_WHOLE = ".whole"
+"""The end of the name of what is remembered of a directory as a whole."""
 
 
 class Signature(NamedTuple):
@@ -93,15 +96,33 @@ class StatCache:
     def save(self, files: Files) -> None:
         """Remember these files and no others; a cache that can't be written is no error."""
         body = json.dumps({"version": _VERSION, "of": self._of, "files": files}).encode()
+        self._write("", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+    def recall(self, state: str) -> tuple[str, int] | None:
+        """The digest and the bytes of the context that the directory was in a state (see `Tree`); None if not known."""
+        try:
+            path = self._file(_WHOLE)
+            if path.stat().st_uid != os.geteuid():
+                return None
+            known, digest, size = path.read_text().split()
+            return (digest, int(size)) if known == state else None
+        except (OSError, ValueError):
+            return None
+
+    def remember(self, state: str, digest: str, size: int) -> None:
+        """Remember what `recall` returns."""
+        self._write(_WHOLE, f"{state} {digest} {size}".encode())
+
+    def _write(self, suffix: str, content: bytes) -> None:
         import tempfile  # noqa: PLC0415  (slow to load, and not needed where nothing has changed)
 
         with suppress(OSError):
-            path = self._file()
+            path = self._file(suffix)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+                    file.write(content)
                 Path(partial).replace(path)
             except BaseException:
                 Path(partial).unlink(missing_ok=True)
@@ -111,16 +132,17 @@ class StatCache:
     def forget(self) -> None:
         """Remember nothing: what was remembered turned out to be wrong."""
         with suppress(OSError):
+            self._file(_WHOLE).unlink(missing_ok=True)
             self._file().unlink(missing_ok=True)
 
-    def _file(self) -> Path:
+    def _file(self, suffix: str = "") -> Path:
         if self._path is None:
             # Imported late: most commands send no directory.
             from platformdirs import user_cache_path  # noqa: PLC0415
 
             name = hashlib.sha256(self._of.encode(errors="surrogateescape")).hexdigest()[:40]
             self._path = user_cache_path("shipway") / "contexts" / name
-        return self._path
+        return self._path.with_suffix(suffix)
 
 
 class Tree(NamedTuple):
@@ -128,6 +150,17 @@ class Tree(NamedTuple):
 
     files: tuple[LocalFile, ...]
     cache: StatCache
+
+    @property
+    def state(self) -> str:
+        """SHA-256 of all that tells an unchanged directory from a changed one without reading a file."""
+        fields: list[str] = []
+        for file in self.files:
+            status = file.stat
+            fields += (file.path, file.link, str(status.st_mode))
+            if not stat.S_ISDIR(status.st_mode):
+                fields += (str(n) for n in (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
+        return hashlib.sha256("\0".join(fields).encode()).hexdigest()
 
     @property
     def size(self) -> int:

@@ -26,7 +26,6 @@ from shipway.context.url import is_local
 from shipway.exceptions import ClientError, RequestError, ShipwayError
 
 if TYPE_CHECKING:
-    from shipway.client.snapshot import Snapshot
     from shipway.models.job import Job
 
 WHOLE = 128 * KIB
@@ -42,7 +41,6 @@ class Wire:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._looked_at: tuple[Tree, Snapshot] | None = None
 
     async def send(
         self, upload: Upload, on_progress: OnProgress | None = None, on_spared: OnSpared | None = None
@@ -65,16 +63,12 @@ class Wire:
     async def _send_changes(
         self, tree: Tree, on_progress: OnProgress | None, on_spared: OnSpared | None
     ) -> dict[str, Any]:
-        from shipway.client.incremental import Sending  # noqa: PLC0415  (most commands send no directory)
-
-        return await Sending(self.connection, await self._snapshot(tree), on_progress, on_spared).run()
-
-    async def _snapshot(self, tree: Tree) -> Snapshot:
+        # Loaded late: most commands send no directory, or a small one.
+        from shipway.client.incremental import Sending  # noqa: PLC0415
         from shipway.client.snapshot import Snapshot  # noqa: PLC0415
 
-        if self._looked_at is None or self._looked_at[0] is not tree:
-            self._looked_at = tree, await self.connection.ground.call(lambda: Snapshot(tree, brief=WHOLE))
-        return self._looked_at[1]
+        snapshot = await self.connection.ground.call(lambda: Snapshot(tree))
+        return await Sending(self.connection, snapshot, on_progress, on_spared).run()
 
     async def upload_for_build(
         self,
@@ -112,10 +106,9 @@ class Wire:
             return None
         if any(map(is_local, options.get("build_contexts", {}).values())):
             return None
-        snapshot = await self._snapshot(context.upload.tree)
-        if snapshot.changed:
-            return None
-        return build_fields(snapshot.digest, context.dockerfile, None, options), snapshot.size
+        tree = context.upload.tree
+        known = await self.connection.ground.call(lambda: _known(tree))
+        return known and (build_fields(known[0], context.dockerfile, None, options), known[1])
 
     async def _named(self, sources: Mapping[str, str]) -> dict[str, str]:
         """Upload the further contexts that are directories here; returns the sources with digests in their place."""
@@ -183,6 +176,16 @@ class Wire:
         if not isinstance(fields, dict):
             raise ClientError(f"{self.connection.url} does not answer as a service does", slug="unexpected-answer")
         return fields
+
+
+def _known(tree: Tree) -> tuple[str, int] | None:
+    """Digest and bytes of a directory: of a small one by reading it, of any other if it is as it was the last time."""
+    if tree.size > WHOLE:
+        return tree.cache.recall(tree.state)
+    from shipway.client.snapshot import Snapshot  # noqa: PLC0415
+
+    snapshot = Snapshot(tree, remembering=False)
+    return snapshot.digest, snapshot.size
 
 
 async def _until_any(stream: Batches) -> Batches:

@@ -75,6 +75,12 @@ def tree(root: Path) -> Tree:
     return Tree(tuple(walk(root, [])), StatCache(root, []))
 
 
+def of_files(cache: Path) -> Path:
+    """The one file in which is remembered what files were like."""
+    (path,) = (path for path in (cache / "shipway" / "contexts").iterdir() if not path.suffix)
+    return path
+
+
 def digest(root: Path) -> str:
     return Snapshot(tree(root)).digest
 
@@ -227,7 +233,7 @@ def test_a_cache_that_is_not_right_is_no_cache(
     damage: str, root: Path, cache: Path, read: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     right = digest(root)
-    (path,) = (cache / "shipway" / "contexts").iterdir()
+    path = of_files(cache)
     raw = path.read_bytes()
     if damage == "a directory":
         path.unlink()
@@ -237,7 +243,7 @@ def test_a_cache_that_is_not_right_is_no_cache(
         (tmp_path / "other" / "src" / "f1").write_text("other")
         path.unlink()
         digest(tmp_path / "other")
-        next((cache / "shipway" / "contexts").iterdir()).rename(path)
+        of_files(cache).rename(path)
     else:
         at = raw.index(b"src/f1") + 90
         path.write_bytes(
@@ -267,7 +273,7 @@ def test_what_is_gone_is_forgotten(root: Path, cache: Path) -> None:
     (root / "src" / "f1").unlink()
     digest(root)
 
-    (path,) = (cache / "shipway" / "contexts").iterdir()
+    path = of_files(cache)
     assert b"src/f1" not in path.read_bytes()
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
@@ -309,3 +315,56 @@ def test_what_compresses_is_sent_compressed(root: Path) -> None:
 
     assert 700_000 < len(sent) < 750_000
     assert sum(spared) == snapshot.size - (len(sent) - sum(8 + 36 * len(p.members) for p in snapshot.packs.values()))
+
+
+def recalled(root: Path) -> str | None:
+    looked_at = tree(root)
+    known = looked_at.cache.recall(looked_at.state)
+    return known[0] if known else None
+
+
+def _link_elsewhere(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").symlink_to("src/f2")
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "src/f1").write_text("FILE 1\n" * 100),
+        lambda root: (root / "src/f1").chmod(0o600),
+        lambda root: (root / "src").chmod(0o700),
+        lambda root: (root / "empty").chmod(0o600),
+        lambda root: (root / "new").touch(),
+        lambda root: (root / "empty").unlink(),
+        lambda root: (root / "empty").rename(root / "void"),
+        lambda root: (root / "src/new").mkdir(),
+        _link_elsewhere,
+    ],
+)
+def test_directory_as_a_whole_is_recalled_until_anything_changes(root: Path, change: Callable[[Path], object]) -> None:
+    assert recalled(root) is None
+    before = digest(root)
+    assert recalled(root) == before
+
+    change(root)
+
+    assert recalled(root) is None
+    after = digest(root)
+    assert recalled(root) == after == by_tar(root).digest != before
+
+
+def test_directory_that_may_have_changed_while_it_was_read_is_not_recalled(root: Path) -> None:
+    digest(root)
+
+    assert recalled(root) is None
+
+
+@pytest.mark.usefixtures("settled")
+def test_damaged_memory_of_a_directory_recalls_nothing(root: Path, cache: Path) -> None:
+    digest(root)
+    [whole] = cache.rglob("*.whole")
+    for content in (b"", b"\xff", b"a b", whole.read_bytes()[1:]):
+        whole.write_bytes(content)
+        assert recalled(root) is None
