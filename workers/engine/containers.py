@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -224,7 +224,7 @@ class Containers:
     async def remove(self, container: str) -> None:
         """Kill and remove a container and its unnamed volumes, also when cancelled meanwhile. None is no error.
 
-        Meant for clean-up: what goes wrong is logged, and `sweep` tries again.
+        Meant for clean-up: what goes wrong is logged, and `workers.sweeping` tries again.
         """
         await finish(self._remove(container_name(container)), limit=REMOVING)
 
@@ -234,13 +234,6 @@ class Containers:
         told = await self._ask("GET", "containers/json", [("all", "1"), ("filters", filters)])
         found = ((line, owner_of(line["Names"][0])) for line in told if line["Names"])
         return [OwnedContainer(line["Id"], owner, line["Created"]) for line, owner in found if owner is not None]
-
-    async def sweep(self, abandoned: Callable[[OwnedContainer], bool]) -> list[OwnedContainer]:
-        """Remove the containers of jobs that nobody works on any more, as `abandoned` tells; return them."""
-        left = [container for container in await self.owned() if abandoned(container)]
-        for container in left:
-            await self.remove(container.id)
-        return left
 
     async def _commit(self, query: list[tuple[str, str]], body: bytes | None) -> str:
         try:

@@ -9,19 +9,25 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.redis import RedisServer
 from deploy.local.waiting import wait_until
 from shipway.exceptions import BuildSystemError, BuildUserError
 from shipway.models.event import LogChunk
+from shipway.models.spec import SHARED_QUEUE, BuildSpec
+from shipway.settings import Settings
+from shipway.storage.jobs import JobStore
+from shipway.storage.redis import connect
 from tests.integration.engine.archiving import files_in, pieces, tar, whole
 from tests.integration.engine.driving import Recorder, build, once, script
 from tests.integration.engine.test_cancel import processes, until
 from workers.engine import Engine
-from workers.engine.names import Owner
+from workers.sweeping import sweep
 
 RICH = (
     'ENTRYPOINT ["/bin/echo"]',
@@ -359,19 +365,27 @@ async def test_unknown_image_and_network(engine: Engine) -> None:
     assert caught.value.slug == "image-missing"
 
 
-async def test_sweeping_takes_what_is_abandoned_and_nothing_of_others(engine: Engine, dockerd: Dockerd) -> None:
-    alive, dead, theirs = once(), once(), f"shipwayish-{once()}"
+async def test_sweeping_takes_what_dead_attempts_left_and_nothing_of_others(
+    engine: Engine, dockerd: Dockerd, tmp_path: Path
+) -> None:
+    theirs = f"shipwayish-{once()}"
     dockerd.docker("create", "--name", theirs, "base")
-    kept, gone = [await engine.containers.create("base", job=job, attempt=3) for job in (alive, dead)]
+    with RedisServer(tmp_path) as server:
+        redis = connect(server.url)
+        jobs = JobStore(redis, Settings())
+        job, _ = await jobs.accept("p", BuildSpec(context="sha256:" + "0" * 64))
+        await jobs.claim("worker", [SHARED_QUEUE], job)
+        attempts = [(job, 1), (job, 7), (once(), 1)]
+        kept, dead, strange = [await engine.containers.create("base", job=j, attempt=n) for j, n in attempts]
 
-    owned = {container.id: container.owner for container in await engine.containers.owned()}
-    swept = await engine.containers.sweep(lambda container: container.owner.job == dead)
+        await sweep(engine, jobs)
+        at_first = dockerd.docker("ps", "-aq", "--no-trunc").stdout
+        await sweep(engine, jobs, strange=0)
+        await redis.aclose()
 
-    assert (owned[kept], owned[gone]) == (Owner(alive, 3), Owner(dead, 3))
-    assert [container.id for container in swept] == [gone]
     left = dockerd.docker("ps", "-aq", "--no-trunc").stdout
-    assert kept in left
-    assert gone not in left
+    assert [container in at_first for container in (kept, dead, strange)] == [True, False, True]
+    assert [container in left for container in (kept, dead, strange)] == [True, False, False]
     assert await engine.containers.find(theirs) is not None
     await engine.containers.remove(kept)
     dockerd.docker("rm", theirs)
