@@ -12,7 +12,6 @@ from workers.engine import Engine
 
 log = structlog.get_logger(__name__)
 
-
 STRANGE = 86_400.0
 """Seconds that a container stays whose job nobody here knows: it may be another installation's on the same daemon."""
 
@@ -21,8 +20,10 @@ async def sweep(engine: Engine, jobs: JobStore, strange: float = STRANGE) -> Non
     """Remove the containers of attempts that don't run any more, on this worker or on another of the same daemon."""
     for container in await engine.containers.owned():
         job = await jobs.get(container.owner.job)
-        if job is None and time.time() - container.created < strange:
-            continue
-        if job is None or job.state is not JobState.RUNNING or job.attempt != container.owner.attempt:
+        if job is None:
+            left = time.time() - container.created >= strange
+        else:
+            left = job.state is not JobState.RUNNING or job.attempt != container.owner.attempt
+        if left:
             log.warning("removes what a dead attempt left", container=container.id, job=container.owner.job)
             await engine.containers.remove(container.id)

@@ -61,7 +61,7 @@ class Snapshot:
         self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
         self.size = sum(pack.size for pack in self.packs.values())
         self.digest = Manifest(map(self._entry, tree.files)).digest
-        if settled:
+        if settled and tree.cache.recall(tree.state) is None:
             tree.cache.remember(tree.state, self.digest, self.size)
 
     def forget(self) -> None:

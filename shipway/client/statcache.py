@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shipway.context.walk import LocalFile
+from shipway.models.context import EntryType
 
 RACY = 2_000_000_000
 """Nanoseconds before the reading of a file in which a change of it makes its digest not worth remembering. FAT keeps
@@ -156,10 +156,10 @@ class Tree(NamedTuple):
         """SHA-256 of all that tells an unchanged directory from a changed one without reading a file."""
         fields: list[str] = []
         for file in self.files:
-            status = file.stat
-            fields += (file.path, file.link, str(status.st_mode))
-            if not stat.S_ISDIR(status.st_mode):
-                fields += (str(n) for n in (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
+            signature = Signature.of(file.stat)
+            if file.type is EntryType.DIR:  # times tell of what lies in it, and that is listed
+                signature = Signature(0, 0, 0, 0, signature.mode)
+            fields += (file.path, file.link, *map(str, signature))
         return hashlib.sha256("\0".join(fields).encode()).hexdigest()
 
     @property
