@@ -48,15 +48,19 @@ def test_one_trace_leads_from_the_command_to_each_step(traced: Stack, collector:
     build = ("build", ".", "-t", f"{traced.registry.address}/traced-{word}:1", "--push", "--secret", "id=s,src=s.txt")
     shipway.ok(*build)
 
-    def root() -> Collected | None:
-        return next((span for span in collector.spans if span.name == "shipway build"), None)
+    def begun() -> Collected | None:
+        return next((span for span in list(collector.spans) if span.name == "shipway build"), None)
 
-    def parts() -> set[str]:
-        return {span.name for span in collector.of_trace(first.trace)} if (first := root()) else set()
+    def whole() -> bool:
+        """Whether the spans came that end last in each process, and the parents of all that came."""
+        came = collector.of_trace(first.trace) if (first := begun()) else []
+        return {"attempt 1", "POST /v1/builds"} <= {span.name for span in came} and {span.parent for span in came} <= {
+            "",
+            *(span.id for span in came),
+        }
 
-    came = wait_until(lambda: {"attempt 1", "POST /v1/builds"} <= parts(), 30)
-    assert came, [(span.part, span.name) for span in collector.spans]
-    first = root()
+    assert wait_until(whole, 30), [(span.part, span.name, span.id, span.parent) for span in collector.spans]
+    first = begun()
     assert first is not None
     assert first.parent == ""
     spans = collector.of_trace(first.trace)
