@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 # Tests wait more than they work; those of one file share the daemons that the file needs.
-AT_ONCE := --numprocesses 3 --dist loadfile
+AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 LOCKED = --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 .DEFAULT_GOAL := help
 # Dozens of services and workers start here: they keep what they compiled, even where the environment says otherwise.

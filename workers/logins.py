@@ -10,7 +10,7 @@ import structlog
 
 from shipway.client.logins import configured_registries, registry_logins
 from shipway.exceptions import ClientError
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 
 log = structlog.get_logger(__name__)
 

@@ -10,9 +10,9 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 
+from shipway.models.credentials import Credentials
 from shipway.models.error import Problem
 from shipway.models.event import EventBody, LogChunk, Progress, StepChanged, StepStatus, Warned
-from shipway.models.spec import Credentials
 
 MASK = "***"
 SHORTEST = 4

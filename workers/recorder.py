@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+from shipway.models.credentials import Credentials
 from shipway.models.error import Problem
 from shipway.models.event import EventBody, LogChunk, Progress, Step, StepChanged, StepStatus, Warned
 from shipway.models.job import Result
-from shipway.models.spec import Credentials
 from shipway.storage.jobs import Claim, JobStore, record_fields
 from workers.masking import Mask
 from workers.patience import patiently

@@ -23,8 +23,9 @@ from service.logic.comparison import compare
 from service.logic.excerpts import excerpt
 from service.logic.trends import Span, trends
 from shipway.exceptions import Conflict, Unauthorized
+from shipway.models.credentials import Credentials
 from shipway.models.job import JobState
-from shipway.models.spec import BuildSpec, Credentials, Kind
+from shipway.models.spec import BuildSpec, Kind
 
 router = APIRouter(route_class=Page, include_in_schema=False, default_response_class=HTMLResponse)
 static = StaticFiles(directory=Path(__file__).parent / "static")

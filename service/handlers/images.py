@@ -11,10 +11,11 @@ from service.errors import documented
 from service.handlers.parameters import ImageKeeper, OnProcess, Reader
 from service.logic import fleet, images
 from service.logic.jobs import submit
+from shipway.models.credentials import Credentials
 from shipway.models.image import HistoryEntry, ImageDescription, ImageOnWorker
 from shipway.models.job import Job
 from shipway.models.request import TagRequest
-from shipway.models.spec import Credentials, RemoveSpec
+from shipway.models.spec import RemoveSpec
 
 router = APIRouter(prefix="/v1/images", responses=documented(404, 422), tags=["images"])
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from service.errors import documented
 from service.handlers.parameters import Admin, Builder, IdempotencyKey, ImageKeeper, OnProcess, Pusher
 from service.logic.jobs import submit, submit_to
+from shipway.models.credentials import Credentials
 from shipway.models.job import Job
 from shipway.models.request import (
     CommitRequest,
@@ -19,7 +20,6 @@ from shipway.models.request import (
     PushRequest,
     SaveRequest,
 )
-from shipway.models.spec import Credentials
 
 router = APIRouter(prefix="/v1", responses=documented(404, 409, 422), tags=["moves"])
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from service.errors import documented
 from service.handlers.parameters import OnProcess, Pusher, Reader
 from service.logic import registries
-from shipway.models.spec import RegistryHost, RegistryLogin
+from shipway.models.credentials import RegistryLogin
+from shipway.models.fields import RegistryHost
 
 router = APIRouter(prefix="/v1/registries", responses=documented(404, 422), tags=["registries"])
 

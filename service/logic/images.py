@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from service.logic import jobs
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound
+from shipway.models.credentials import Credentials
 from shipway.models.image import ImageDescription
-from shipway.models.spec import Credentials, InspectSpec
+from shipway.models.spec import InspectSpec
 from shipway.models.token import Caller
 
 T = TypeVar("T")

@@ -13,9 +13,10 @@ from service.logic.fleet import Choice
 from service.logic.following import follow
 from service.process import Process
 from shipway.exceptions import Conflict, NotFound, Unavailable
+from shipway.models.credentials import Credentials
 from shipway.models.event import LogChunk, StateChanged, StepChanged, StepStatus
 from shipway.models.job import Job, JobState, names_of
-from shipway.models.spec import Credentials, Kind, Spec
+from shipway.models.spec import Kind, Spec
 from shipway.models.token import Caller
 from shipway.storage.jobs import Full
 from shipway.storage.redis import reaching_redis

@@ -6,8 +6,9 @@ from service.logic import audit, fleet, jobs
 from service.logic.images import LIMIT
 from service.process import Process
 from shipway.exceptions import InvalidRequest, NotFound, Unavailable
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.models.job import JobState
-from shipway.models.spec import Credentials, LoginSpec, RegistryLogin
+from shipway.models.spec import LoginSpec
 from shipway.models.token import Caller
 from shipway.storage.redis import reaching_redis
 

@@ -57,7 +57,7 @@ def run_words(words: list[str]) -> int:
         from shipway.cli.completion import install, show  # noqa: PLC0415  (seldom needed)
 
         return install() if given["install_completion"] else show()
-    url, rest = given["url"], given["words"]
+    url, rest = given["url"], ["version"] if given["version"] else given["words"]
     while parser.name in GROUPS:
         parser = _named(parser, rest)
         given = parser.read(rest[1:])

@@ -64,6 +64,7 @@ class Shipway(Group):
     """The command line itself."""
 
     url = text("--url", metavar="URL", about="URL of the service. [default: SHIPWAY_URL, or the configuration file]")
+    version = flag("--version", about="Print the version of this command, as `shipway version` does.")
     install_completion = flag("--install-completion", about="Install completion for the current shell.")
     show_completion = flag(
         "--show-completion",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from shipway.client.logins import Login
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 
 Workers = Literal["any", "all"] | Sequence[str]
 """Any one worker, all that live, or those named: one job for each."""

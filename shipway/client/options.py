@@ -11,7 +11,7 @@ from shipway.models.reference import Reference
 
 if TYPE_CHECKING:
     from shipway.client.logins import Login
-    from shipway.models.spec import RegistryLogin
+    from shipway.models.credentials import RegistryLogin
 
 
 class BuildKeywords(TypedDict, total=False):

@@ -6,7 +6,7 @@ from shipway.client.answers import RegistryList
 from shipway.client.checking import validated
 from shipway.client.connection import Connection
 from shipway.client.paths import registry_path
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 
 PATIENCE = 60.0
 """Seconds that the service may take to have a worker try a login."""

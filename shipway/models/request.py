@@ -8,31 +8,28 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shipway.models.credentials import Credentials, RegistryLogin
+from shipway.models.fields import ImageName, Name, WorkerName
 from shipway.models.spec import (
     BuildOptions,
     BuildSpec,
     CommitOptions,
     CommitSpec,
-    Credentials,
     ExportOptions,
     ExportSpec,
-    ImageName,
     ImportOptions,
     ImportSpec,
     LoadOptions,
     LoadSpec,
-    Name,
     PruneOptions,
     PruneSpec,
     PullOptions,
     PullSpec,
     PushOptions,
     PushSpec,
-    RegistryLogin,
     SaveOptions,
     SaveSpec,
     TagSpec,
-    WorkerName,
 )
 
 MAX_SECRET = 500 * 1024

@@ -1,23 +1,39 @@
 """What a client may ask for. A spec is immutable once accepted.
 
-Secret values and registry credentials are never part of a spec: they travel beside it (`Credentials`) and
-are deleted when the job ends.
+Secret values and registry credentials are never part of a spec: they travel beside it, and are deleted when the job
+ends (`shipway/models/credentials.py`).
 """
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from shipway.models.agent import MAX_AGENTS
-from shipway.models.reference import Reference, is_registry, registry_host
-from shipway.models.sources import IMAGE_ID, IMAGE_SOURCE, REMOTE
+from shipway.models.fields import (
+    ArtifactId,
+    Change,
+    ContainerName,
+    ContextDigest,
+    ContextName,
+    ImageName,
+    ImageRef,
+    InnerPath,
+    Name,
+    NamedSource,
+    Platform,
+    RegistryHost,
+    RemoteURL,
+    StageName,
+    Text,
+    WorkerName,
+)
+from shipway.models.reference import Reference
+from shipway.models.sources import IMAGE_ID, IMAGE_SOURCE
 
-MAX_TEXT = 65_536
 SHARED_QUEUE = "shipway"
 
 
@@ -85,87 +101,6 @@ class Options(Frozen):
         return pool_queue(pool) if self.worker is None else own_queue(self.worker)
 
 
-def _reference(text: str) -> str:
-    try:
-        return str(Reference.parse(text))
-    except ValueError as fault:
-        raise PydanticCustomError("invalid-image-name", "{reason}", {"reason": str(fault)}) from None
-
-
-def _image_or_id(text: str) -> str:
-    return text if IMAGE_ID.fullmatch(text) else _reference(text)
-
-
-def _registry(text: str) -> str:
-    host = registry_host(text)
-    if not is_registry(host):
-        reason = f"{text[:200]!r} is not a registry: expected its host, with its port if need be"
-        raise PydanticCustomError("invalid-registry-name", "{reason}", {"reason": reason})
-    return host
-
-
-def _relative_path(text: str) -> str:
-    parts = text.split("/")
-    if text.startswith("/") or ".." in parts or "\0" in text:
-        raise PydanticCustomError(
-            "dockerfile-outside-context",
-            "the Dockerfile's path must lie inside the context, without '..'; "
-            "send one that lies outside as a context of its own (dockerfile_context)",
-        )
-    return "/".join(part for part in parts if part not in ("", ".")) or "Dockerfile"
-
-
-def _context_name(text: str) -> str:
-    """Write a context's name as BuildKit looks it up: as an image's, `latest` left out."""
-    try:
-        return str(Reference.parse(text)).removesuffix(":latest")
-    except ValueError:
-        raise PydanticCustomError(
-            "invalid-context-name",
-            "a further context is named like an image: lower case letters, digits and separators",
-        ) from None
-
-
-def _named_source(text: str) -> str:
-    image = text.removeprefix(IMAGE_SOURCE)
-    if image != text:
-        return IMAGE_SOURCE + _reference(image)
-    if IMAGE_ID.fullmatch(text) or re.match(REMOTE, text):
-        return text
-    raise PydanticCustomError(
-        "invalid-context-source",
-        "a further context is the digest of an uploaded one, a URL, or docker-image:// and an image's name",
-    )
-
-
-def _without_nul(text: str) -> str:
-    """Refuse what no argument or variable of a process can hold; the daemon would fail in mid-build."""
-    if "\0" in text:
-        raise PydanticCustomError("invalid-request", "text can't hold a NUL character")
-    return text
-
-
-ImageName = Annotated[str, Field(max_length=512), AfterValidator(_reference)]
-"""An image reference by the distribution grammar; a missing tag becomes `latest`."""
-
-# Field comes first: its limits also refuse half a surrogate pair, which no JSON encoder could pass on.
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_nul)]
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_without_nul)]
-ContextDigest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-ImageRef = Annotated[str, AfterValidator(_image_or_id), Field(max_length=512)]
-"""An image by reference or by its id (`sha256:…`)."""
-ContainerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$")]
-WorkerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-RegistryHost = Annotated[str, Field(max_length=255), AfterValidator(_registry)]
-"""A registry by its host, with its port if that isn't the usual one; `docker.io` for Docker Hub."""
-ArtifactId = Annotated[str, Field(pattern=r"^[0-9A-Z]{26}$", description="id that POST /v1/artifacts answered")]
-RemoteURL = Annotated[str, Field(max_length=4096, pattern=REMOTE)]
-ContextName = Annotated[str, Field(max_length=256), AfterValidator(_context_name)]
-NamedSource = Annotated[str, Field(max_length=4096), AfterValidator(_without_nul), AfterValidator(_named_source)]
-"""What a further context is made of: the digest of an uploaded one, a URL, or `docker-image://REFERENCE`."""
-Change = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, description="a Dockerfile line, as docker commit -c")]
-
-
 class BuildOptions(Options):
     """What a build may be told: Docker's own options under Docker's own names."""
 
@@ -179,19 +114,15 @@ class BuildOptions(Options):
         description="further contexts for FROM and COPY --from, by name: the digest of an uploaded context, a URL, "
         "or docker-image:// and an image's name (BuildKit, Engine 23 or newer)",
     )
-    dockerfile: Annotated[str, Field(max_length=4096), AfterValidator(_relative_path)] = Field(
-        "Dockerfile", description="path of the Dockerfile inside the context"
-    )
+    dockerfile: InnerPath = Field("Dockerfile", description="path of the Dockerfile inside the context")
     dockerfile_context: ContextDigest | None = Field(
         None, description="another context that holds the Dockerfile, when it lies outside (docker build -f)"
     )
     tags: tuple[ImageName, ...] = Field((), max_length=64, description="names for the image")
     push: bool = Field(False, description="push every tag to its registry")
     build_args: dict[Name, Text] = Field({}, max_length=512)
-    target: Annotated[str, Field(max_length=256), AfterValidator(_without_nul)] | None = Field(
-        None, description="stage to stop at"
-    )
-    platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$", description="os/arch[/variant]")
+    target: StageName | None = Field(None, description="stage to stop at")
+    platform: Platform | None = Field(None, description="os/arch[/variant]")
     labels: dict[Name, Text] = Field({}, max_length=512)
     no_cache: bool = Field(False, description="run every step anew")
     pull: bool = Field(False, description="look for newer base images")
@@ -306,7 +237,7 @@ class ImportOptions(Options):
     remote: RemoteURL | None = Field(None, description="instead of an artifact: URL of a tar")
     changes: tuple[Change, ...] = Field((), max_length=256)
     message: str = Field("", max_length=4096)
-    platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$")
+    platform: Platform | None = None
     tags: tuple[ImageName, ...] = Field((), max_length=64)
     push: bool = False
 
@@ -387,7 +318,7 @@ class PullOptions(Options):
     """An image from a registry onto a worker."""
 
     image: ImageName
-    platform: str | None = Field(None, pattern=r"^[a-z0-9_]+(/[a-z0-9_]+){0,2}$")
+    platform: Platform | None = None
 
 
 class PullSpec(PullOptions):
@@ -458,22 +389,3 @@ Spec = Annotated[
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
 """Reads a spec from JSON by its `kind`."""
-
-
-class RegistryLogin(Frozen):
-    """User and password (or token) for one registry."""
-
-    username: str = Field(max_length=4096)
-    password: str = Field(max_length=65_536, repr=False)
-
-
-class Credentials(Frozen):
-    """Secret values that travel with a job and end with it.
-
-    `secrets` maps a build secret's id to its value, base64. `ssh` maps an ssh agent's id to its private keys, base64.
-    `registries` maps a registry's host to its login.
-    """
-
-    secrets: dict[str, str] = Field({}, repr=False, max_length=64)
-    ssh: dict[str, tuple[str, ...]] = Field({}, repr=False, max_length=64)
-    registries: dict[str, RegistryLogin] = Field({}, repr=False, max_length=64)

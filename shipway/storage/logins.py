@@ -8,7 +8,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from shipway.models.spec import Credentials, RegistryLogin
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.storage import keys
 from shipway.storage.sealing import Sealer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from shipway.exceptions import BuildSystemError, Unavailable
-from shipway.models.spec import Credentials
+from shipway.models.credentials import Credentials
 
 
 class Sealer:

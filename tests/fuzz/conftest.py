@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "fuzz",
+    settings.get_profile("shipway"),
     max_examples=int(os.environ.get("SHIPWAY_FUZZ_INPUTS", "100")),
-    deadline=None,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("fuzz")

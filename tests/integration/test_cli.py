@@ -72,7 +72,8 @@ def test_detached_build_prints_its_id_and_nothing_else(shipway: Shipway, api: Ht
     printed = shipway.ok("build", ".", "--detach")
 
     job_id = printed.removesuffix("\n")
-    assert api.wait(job_id).state is JobState.SUCCEEDED
+    job = api.wait(job_id)
+    assert (job.state, job.spec.priority) == (JobState.SUCCEEDED, 7)
 
 
 def test_directory_that_the_service_has_is_not_sent_again(shipway: Shipway) -> None:

@@ -18,6 +18,8 @@ from shipway.models.job import Job, JobState
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi
 
+pytestmark = pytest.mark.engine_independent
+
 LIMIT = 30_000
 """Milliseconds that the browser may wait for anything."""
 LINES = 100_000

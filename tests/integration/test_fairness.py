@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
 
 from deploy.local.stack import Stack
 from shipway.models.job import Job
@@ -14,8 +18,14 @@ from shipway.storage.events import EventLog
 from shipway.storage.jobs import JobStore
 from shipway.storage.redis import connect
 
-CROWD = 100
+pytestmark = pytest.mark.engine_independent
+
+T = TypeVar("T")
+
+CROWD = 1000
 """Jobs of the project that has many."""
+AT_ONCE = 8
+"""How many of them are submitted, or cancelled, side by side."""
 
 
 async def test_many_jobs_of_one_project_hold_up_no_other(stack: Stack) -> None:
@@ -34,13 +44,22 @@ async def test_many_jobs_of_one_project_hold_up_no_other(stack: Stack) -> None:
         assert job is not None
         return job
 
+    async def bounded(work: Callable[[str], Awaitable[T]], of: list[str]) -> list[T]:
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def one(name: str) -> T:
+            async with free:
+                return await work(name)
+
+        return await asyncio.gather(*map(one, of))
+
     try:
-        crowd = [await submitted("many") for _ in range(CROWD)]
+        crowd = await bounded(submitted, ["many"] * CROWD)
         first = await submitted("few")
         async with asyncio.timeout(120):
             while not (served := await read(first)).state.final:
                 await events.wait(first, served.events)
-        jobs = [await store.cancel(job_id) for job_id in crowd]
+        jobs = await bounded(store.cancel, crowd)
     finally:
         await redis.aclose()
         queue.close()

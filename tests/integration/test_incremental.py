@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
@@ -316,11 +316,7 @@ def edit(root: Path, what: tuple[Any, ...]) -> None:
         pass
 
 
-@settings(
-    max_examples=int(os.environ.get("MUTATIONS", "12")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=int(os.environ.get("MUTATIONS", "12")))
 @given(st.lists(st.lists(EDIT, max_size=6), min_size=1, max_size=4))
 def test_however_a_tree_changes_both_ways_come_to_the_same(
     project: HttpApi, tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]]

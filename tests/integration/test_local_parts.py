@@ -201,6 +201,7 @@ class Up:
         return self.output.read_text()
 
 
+@pytest.mark.engine_independent
 def test_up_runs_on_the_reachable_daemon_tells_clients_where_and_stops_on_ctrl_c(
     dockerd: Dockerd, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_up_runs_on_the_reachable_daemon_tells_clients_where_and_stops_on_ctrl_c
     assert "private" not in up.output.read_text()
 
 
+@pytest.mark.engine_independent
 def test_up_names_the_part_that_died_and_stops_the_others(dockerd: Dockerd, tmp_path: Path) -> None:
     up = Up(tmp_path, dockerd.host)
     try:

@@ -95,7 +95,7 @@ def on_a_new_crew(url: str, story: object) -> None:
     asyncio.run(told())
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(slots=st.dictionaries(st.sampled_from("abcde"), st.integers(1, 4), min_size=1), builds=st.integers(1, 16))
 def test_no_worker_gets_much_more_than_its_share(url: str, slots: dict[str, int], builds: int) -> None:
     async def story(crew: Crew) -> None:
@@ -111,7 +111,7 @@ def test_no_worker_gets_much_more_than_its_share(url: str, slots: dict[str, int]
     on_a_new_crew(url, story)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(names=NAMES, leaving=st.integers(0, 5))
 def test_worker_that_leaves_or_joins_moves_only_what_is_its_own(url: str, names: set[str], leaving: int) -> None:
     async def story(crew: Crew) -> None:

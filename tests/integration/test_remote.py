@@ -20,6 +20,8 @@ from tests.integration.http_api import HttpApi
 from tests.support.web import Web
 from workers.remote import Remote
 
+pytestmark = pytest.mark.engine_independent
+
 ALLOWED = "127.0.0.2"
 """The one address of loopback that these fetches may use; servers on 127.0.0.1 stand for the operator's network."""
 

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from deploy.local.engine import REPOSITORY
 from deploy.local.redis import RedisServer
 from shipway.exceptions import BuildSystemError
-from shipway.models.spec import Credentials, RegistryLogin
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.storage.logins import LoginStore
 from shipway.storage.redis import connect
 from shipway.storage.sealing import Sealer

@@ -16,6 +16,8 @@ from shipway.storage import keys
 from tests.integration.contexts import once, script
 from tests.integration.http_api import HttpApi, refusal
 
+pytestmark = pytest.mark.engine_independent
+
 
 @pytest.fixture
 def database(stack: Stack) -> Iterator[redis.Redis]:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from shipway.context.source import ContextSource
+from shipway.models.credentials import Credentials
 from shipway.models.event import EventBody, Step
-from shipway.models.spec import BuildSpec, Credentials
+from shipway.models.spec import BuildSpec
 from shipway.models.worker import StepLimits
 
 Ask = Callable[[bytes], Awaitable[bytes]]

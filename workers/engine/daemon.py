@@ -10,8 +10,9 @@ from typing import Any, Self
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildUserError, JobError
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.models.event import Warned
-from shipway.models.spec import Builder, BuildSpec, Credentials, RegistryLogin
+from shipway.models.spec import Builder, BuildSpec
 from shipway.models.worker import StepLimits
 from workers.engine import failures, names, refusals
 from workers.engine.api import DaemonApi, lost

@@ -11,9 +11,9 @@ from typing import Any
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildUserError
+from shipway.models.credentials import RegistryLogin
 from shipway.models.event import Warned
 from shipway.models.image import HistoryEntry, ImageDescription
-from shipway.models.spec import RegistryLogin
 from workers.engine import loading, refusals
 from workers.engine.api import QUICK, DaemonApi, Pairs
 from workers.engine.contract import Sink

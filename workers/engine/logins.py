@@ -6,8 +6,8 @@ import base64
 import json
 from collections.abc import Mapping
 
+from shipway.models.credentials import RegistryLogin
 from shipway.models.reference import DEFAULT_DOMAIN, registry_host
-from shipway.models.spec import RegistryLogin
 
 HUB_KEY = "https://index.docker.io/v1/"
 """The name under which Docker keeps the login for Docker Hub."""

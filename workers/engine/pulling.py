@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildSystemError
+from shipway.models.credentials import RegistryLogin
 from shipway.models.event import Warned
 from shipway.models.reference import Reference
-from shipway.models.spec import RegistryLogin
 from workers.engine import refusals
 from workers.engine.api import DaemonApi
 from workers.engine.contract import Sink

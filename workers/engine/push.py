@@ -7,9 +7,9 @@ import re
 from aiodocker import DockerError
 
 from shipway.exceptions import BuildSystemError, BuildUserError
+from shipway.models.credentials import RegistryLogin
 from shipway.models.event import Progress
 from shipway.models.reference import Reference
-from shipway.models.spec import RegistryLogin
 from workers.engine import failures
 from workers.engine.api import DaemonApi
 from workers.engine.contract import Sink

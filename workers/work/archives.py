@@ -11,9 +11,10 @@ from contextlib import aclosing
 import zstandard
 
 from shipway.exceptions import BuildUserError
+from shipway.models.credentials import Credentials
 from shipway.models.event import Progress
 from shipway.models.job import Artifact
-from shipway.models.spec import Compression, Credentials, ExportSpec, ImportSpec, LoadSpec, SaveSpec
+from shipway.models.spec import Compression, ExportSpec, ImportSpec, LoadSpec, SaveSpec
 from workers.engine.throttle import Throttle
 from workers.remote import download, plain
 from workers.work.base import Work

@@ -12,11 +12,12 @@ from typing import Any, Generic, TypeVar
 import stamina
 
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
+from shipway.models.credentials import Credentials
 from shipway.models.error import Problem
 from shipway.models.event import EventBody, LogChunk, Progress, Pushed, Warned
 from shipway.models.job import PushedReference, Result
 from shipway.models.reference import Reference
-from shipway.models.spec import IMAGE_ID, Credentials, Frozen
+from shipway.models.spec import IMAGE_ID, Frozen
 from shipway.storage.jobs import Claim
 from workers import metrics
 from workers.logins import own_logins

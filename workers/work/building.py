@@ -7,10 +7,11 @@ import time
 
 from shipway.context.source import ContextSource
 from shipway.exceptions import JobError
+from shipway.models.credentials import Credentials
 from shipway.models.event import Answered, Pushed, Step, StepChanged, StepStatus, Warned
 from shipway.models.job import cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
-from shipway.models.spec import Builder, BuildSpec, Credentials
+from shipway.models.spec import Builder, BuildSpec
 from shipway.storage.lineages import Left
 from workers import metrics
 from workers.engine import BuildOutcome, BuildSources

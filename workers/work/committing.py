@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from shipway.context.copying import selected_for_copy
 from shipway.context.pack import tar_of_source
 from shipway.exceptions import BuildUserError
-from shipway.models.spec import CommitSpec, Credentials
+from shipway.models.credentials import Credentials
+from shipway.models.spec import CommitSpec
 from workers.work.base import Work
 
 

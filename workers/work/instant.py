@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shipway.exceptions import JobError
+from shipway.models.credentials import Credentials
 from shipway.models.event import Step
 from shipway.models.job import Job, JobState, PushedReference
 from shipway.models.reference import Reference
-from shipway.models.spec import Builder, BuildSpec, Credentials
+from shipway.models.spec import Builder, BuildSpec
 from workers.engine import BuildOutcome
 from workers.parts import Parts
 from workers.patience import patiently

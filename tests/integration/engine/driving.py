@@ -10,8 +10,9 @@ from typing import Any
 
 from shipway.context.source import ContextSource
 from shipway.models.context import Entry, EntryType, Manifest
+from shipway.models.credentials import Credentials
 from shipway.models.event import EventBody, LogChunk, Progress, Step, StepChanged, Warned
-from shipway.models.spec import BuildSpec, Credentials
+from shipway.models.spec import BuildSpec
 from workers.engine import BuildOutcome, BuildSources, Engine
 
 NO_CONTEXT = "sha256:" + "0" * 64

@@ -13,7 +13,7 @@ from deploy.local.dockerd import Dockerd
 from deploy.local.ports import free_port
 from deploy.local.registry import Registry
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 from tests.integration.engine.archiving import pieces, tar
 from tests.integration.engine.driving import Recorder, once
 from tests.integration.engine.test_cancel import until

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.registry import Registry
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 from tests.integration.engine.driving import Recorder, build, once, script
 from workers.engine import Engine
 

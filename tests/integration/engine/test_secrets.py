@@ -11,7 +11,7 @@ from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
 from deploy.local.registry import Registry
 from shipway.exceptions import BuildUserError
-from shipway.models.spec import Credentials, RegistryLogin
+from shipway.models.credentials import Credentials, RegistryLogin
 from tests.integration.engine.driving import Recorder, build, once, script
 from workers.engine import Engine
 

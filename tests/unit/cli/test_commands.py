@@ -358,6 +358,7 @@ def test_workers_cancel_and_version(shipway: Shipway, service: StandIn) -> None:
     assert json.loads(shipway("workers", "--json").stdout)["workers"][0]["name"] == "w1"
     assert shipway("cancel", JOB).stdout == f"{JOB}\n"
     assert shipway("version").stdout.startswith("shipway ")
+    assert shipway("--version").stdout == shipway("version").stdout
 
 
 def test_cancelling_what_is_over_says_so(shipway: Shipway, service: StandIn) -> None:

@@ -23,8 +23,8 @@ from shipway.exceptions import (
     Unauthorized,
     Unavailable,
 )
+from shipway.models.credentials import RegistryLogin
 from shipway.models.request import BuildRequest
-from shipway.models.spec import RegistryLogin
 from tests.unit.client.stand_in import DIGEST, JOB, StandIn, problem
 
 AWAY = problem(503, "unavailable", "redis is away")

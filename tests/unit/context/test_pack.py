@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.context.limits import MIB
@@ -50,7 +50,7 @@ def described(file: LocalFile) -> tuple[object, ...]:
 
 
 @given(st.dictionaries(names, trees, max_size=4))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=80)
 def test_index_of_a_packed_directory_is_the_directory(tree: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from shipway.models.spec import BuildSpec, RegistryLogin
+from shipway.models.credentials import RegistryLogin
+from shipway.models.spec import BuildSpec
 from workers.engine.logins import auth_header, config_header, login_for
 from workers.engine.parameters import buildkit_parameters, classic_parameters, solve_request
 

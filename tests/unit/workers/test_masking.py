@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.models.error import Problem
 from shipway.models.event import EventBody, LogChunk, Step, StepChanged, StepStatus, Warned
-from shipway.models.spec import Credentials, RegistryLogin
 from workers.masking import MASK, Mask
 
 SECRET = "correct-horse-battery"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from grpclib.server import Stream
 
-from shipway.models.spec import RegistryLogin
+from shipway.models.credentials import RegistryLogin
 from workers.engine.logins import TOKEN_USER, login_for
 from workers.engine.session.grpc import Calls, unary
 from workers.engine.session.proto.auth_pb2 import CredentialsRequest, CredentialsResponse
