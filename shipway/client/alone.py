@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import sys
 import threading
@@ -12,14 +11,11 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-import h11
-
 from shipway.client.ground import CONNECT_TIMEOUT, LOOPBACK, Answer, Request
+from shipway.client.http1 import Line
 from shipway.client.refusals import unreachable
 
 T = TypeVar("T")
-
-_READ = 64 * 1024
 
 
 def run_alone(work: Coroutine[Any, Any, T]) -> T:
@@ -54,16 +50,17 @@ class Alone:
         self._parts = urlsplit(url)
         self._timeout = timeout
         self._headers = {"Host": self._parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        self._idle: list[_Line] = []
+        self._idle: list[Line] = []
 
     async def send(self, request: Request) -> Answer:
         line = None
         try:
             line = self._line()
             line.socket.settimeout(request.patience or self._timeout)
-            await line.send(self._head(request), request.body)
+            target = self._parts.path.rstrip("/") + request.path
+            await line.send(request.method, target, {**self._headers, **request.headers}, request.body)
             status, headers = line.response()
-        except (OSError, h11.ProtocolError) as fault:
+        except OSError as fault:
             if line is not None:
                 line.close()
             raise unreachable(self.url, fault, late=isinstance(fault, TimeoutError)) from fault
@@ -105,15 +102,15 @@ class Alone:
         while self._idle:
             self._idle.pop().close()
 
-    def _line(self) -> _Line:
+    def _line(self) -> Line:
         """A connection on which nothing is under way: one that is still open, or a new one."""
         while (line := self._took()) is not None:
             if line.open:
                 return line
             line.close()
-        return _Line(self._connected())
+        return Line(self._connected())
 
-    def _took(self) -> _Line | None:
+    def _took(self) -> Line | None:
         try:
             return self._idle.pop()
         except IndexError:  # several threads may ask
@@ -128,88 +125,18 @@ class Alone:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return _secured(connected, name) if secure else connected
 
-    def _head(self, request: Request) -> h11.Request:
-        headers = {**self._headers, **request.headers}
-        if not isinstance(request.body, bytes):
-            headers["Transfer-Encoding"] = "chunked"
-        elif request.body or request.method != "GET":
-            headers["Content-Length"] = str(len(request.body))
-        return h11.Request(
-            method=request.method, target=self._parts.path.rstrip("/") + request.path, headers=list(headers.items())
-        )
-
-    async def _chunks(self, line: _Line) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self, line: Line) -> AsyncGenerator[bytes, None]:
         try:
             while chunk := line.chunk():
                 yield chunk
-        except (OSError, h11.ProtocolError) as fault:
+        except OSError as fault:
             raise unreachable(self.url, fault, late=isinstance(fault, TimeoutError)) from fault
 
-    async def _done(self, line: _Line) -> None:
-        if line.reusable():
+    async def _done(self, line: Line) -> None:
+        if line.reusable:
             self._idle.append(line)
         else:
             line.close()
-
-
-class _Line:
-    """One connection: a socket, and h11's view of what goes over it."""
-
-    def __init__(self, connected: socket.socket) -> None:
-        self.socket = connected
-        self._http = h11.Connection(h11.CLIENT)
-
-    @property
-    def open(self) -> bool:
-        """Whether the other side has not hung up: it has nothing to say while nothing is asked."""
-        return not select.select([self.socket], [], [], 0)[0]
-
-    async def send(self, head: h11.Request, body: bytes | Callable[[], AsyncGenerator[bytes, None]]) -> None:
-        """Send a request. Should the other side hang up meanwhile, it may have answered before."""
-        start = self._http.send(head)
-        try:
-            if isinstance(body, bytes):
-                self.socket.sendall((start or b"") + self._data(body) + self._end())
-                return
-            self.socket.sendall(start or b"")
-            async for chunk in body():
-                self.socket.sendall(self._data(chunk))
-            self.socket.sendall(self._end())
-        except (BrokenPipeError, ConnectionResetError):
-            return
-
-    def response(self) -> tuple[int, dict[str, str]]:
-        """Read until the final answer's head is there."""
-        while not isinstance(event := self._next(), h11.Response):
-            if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the connection was closed without an answer")
-        return event.status_code, {name.decode(): value.decode("latin-1") for name, value in event.headers}
-
-    def chunk(self) -> bytes:
-        """The next bytes of the body; none at its end."""
-        event = self._next()
-        return bytes(event.data) if isinstance(event, h11.Data) else b""
-
-    def reusable(self) -> bool:
-        """Make ready for another request, if the last one's answer has been read and the other side stays."""
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            return False
-        self._http.start_next_cycle()
-        return True
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def _next(self) -> Any:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(self.socket.recv(_READ))
-        return event
-
-    def _data(self, chunk: bytes) -> bytes:
-        return (self._http.send(h11.Data(data=chunk)) or b"") if chunk else b""
-
-    def _end(self) -> bytes:
-        return self._http.send(h11.EndOfMessage()) or b""
 
 
 def _secured(connected: socket.socket, host: str) -> socket.socket:

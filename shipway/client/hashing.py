@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from shipway.client.statcache import Remembered, Signature
+from shipway.client.statcache import Signature
 from shipway.context.contents import PART, parts_of
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
@@ -23,9 +23,16 @@ R = TypeVar("R")
 
 
 class Hashed(NamedTuple):
-    """A file as it was read, and whether that can be remembered: nothing changed it at the same time."""
+    """A file as it was read.
 
-    file: Remembered
+    Attributes:
+        signature: which it had then.
+        parts: SHA-256 (hexadecimal) of each part of its content.
+        settled: whether that can be remembered: nothing changed it at the same time.
+    """
+
+    signature: Signature
+    parts: tuple[str, ...]
     settled: bool
 
 
@@ -49,11 +56,11 @@ def hash_files(files: Iterable[LocalFile]) -> dict[str, Hashed]:
 def _joined(path: str, parts: Sequence[Hashed]) -> Hashed:
     if len(parts) == 1:
         return parts[0]
-    signature = parts[0].file.signature
-    if any(part.file.signature != signature for part in parts):
+    signature = parts[0].signature
+    if any(part.signature != signature for part in parts):
         raise changed(path)
-    digests = tuple(digest for part in parts for digest in part.file.parts)
-    return Hashed(Remembered(signature, digests), all(part.settled for part in parts))
+    digests = tuple(digest for part in parts for digest in part.parts)
+    return Hashed(signature, digests, all(part.settled for part in parts))
 
 
 def _hash(piece: Piece) -> Hashed:
@@ -66,7 +73,7 @@ def _hash(piece: Piece) -> Hashed:
         for chunk in read_piece(descriptor, piece):
             total.update(chunk)
         settled = signature.settled(began) and signature == Signature.of(os.fstat(descriptor))
-    return Hashed(Remembered(signature, (total.hexdigest(),)), settled)
+    return Hashed(signature, (total.hexdigest(),), settled)
 
 
 def on_threads(items: Sequence[T], work: Callable[[T], R]) -> list[tuple[T, R]]:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import cached_property
 
 from shipway.client.hashing import hash_files
-from shipway.client.statcache import Files, Signature, Tree
-from shipway.context.contents import EMPTY, content_digest, parts_of
+from shipway.client.statcache import Signature, Tree
+from shipway.context.contents import PART, content_digest
 from shipway.context.limits import KIB
 from shipway.context.listing import ALONE
 from shipway.context.packs import PLAIN, SMALL, ZSTD, Member, Pack, deal, header_of
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
-from shipway.models.context import Entry, EntryType, Manifest
+from shipway.models.context import Entry, EntryType, Manifest, quoted
 
 _SAMPLE = 64 * KIB
 """First bytes of a pack by which it is judged whether packing it by zstd pays."""
 _WORTH = 0.9
 _LEVEL = 3
 _SLICE = 256 * KIB
-
-
-class _Place(NamedTuple):
-    """Where a content lies on this machine, and the signature that its file had when it was read."""
-
-    piece: Piece
-    signature: Signature
 
 
 class Snapshot:
@@ -49,18 +41,17 @@ class Snapshot:
 
     def __init__(self, tree: Tree, *, remembering: bool = True) -> None:
         self._tree = tree
-        self._files, settled = _looked_at(tree) if remembering else (_read(tree), False)
-        self._places: dict[Member, _Place] = {}
+        self._parts, self._signatures, settled = _looked_at(tree) if remembering else _read(tree)
+        self._members = list(map(self._members_of, tree.files))
         small: dict[Member, None] = {}
         alone: dict[Member, None] = {}
-        for file in tree.files:
-            members = self._members(file)
-            (small if _shares(file, members) else alone).update(dict.fromkeys(members))
+        for members in self._members:
+            (small if _shares(members) else alone).update(dict.fromkeys(members))
         dealt = list(deal(small))
         self._numbers = {member: number for number, pack in enumerate(dealt) for member in pack.members}
         self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
         self.size = sum(pack.size for pack in self.packs.values())
-        self.digest = Manifest(map(self._entry, tree.files)).digest
+        self.digest = Manifest(map(_entry, tree.files, self._members)).digest
         if settled and tree.cache.recall(tree.state) is None:
             tree.cache.remember(tree.state, self.digest, self.size)
 
@@ -72,7 +63,7 @@ class Snapshot:
         """What is in it, as `shipway.context.listing` reads it, packed by zstd."""
         import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
 
-        lines = "".join(f"{json.dumps(self._line(file))}\n" for file in self._tree.files)
+        lines = "".join(map(self._line, self._tree.files, self._members))
         return zstandard.ZstdCompressor(level=_LEVEL).compress(lines.encode())
 
     def wire(self, names: Iterator[str], spared: Callable[[int], None]) -> Iterator[bytes]:
@@ -101,32 +92,33 @@ class Snapshot:
             for start in range(0, len(body), _SLICE):
                 yield body[start : start + _SLICE]
 
-    def _members(self, file: LocalFile) -> list[Member]:
-        """The contents of a file, part by part; of equal ones the first place counts."""
-        if not file.size:
+    def _members_of(self, file: LocalFile) -> list[Member]:
+        """The contents of a file, part by part."""
+        size = file.size
+        if not size:
             return []
-        remembered, members = self._files[file.path], []
-        for (offset, size), digest in zip(parts_of(file.size), remembered.parts, strict=True):
-            members.append(Member(size, bytes.fromhex(digest)))
-            self._places.setdefault(members[-1], _Place(Piece(file, offset, size), remembered.signature))
-        return members
+        digests = map(bytes.fromhex, self._parts[file.path])
+        return [Member(min(size - at * PART, PART), digest) for at, digest in enumerate(digests)]
 
-    def _entry(self, file: LocalFile) -> Entry:
-        digest = EMPTY if file.type is EntryType.FILE else ""
-        if file.size:
-            digest = content_digest(bytes.fromhex(part) for part in self._files[file.path].parts)
-        mode = 0o777 if file.type is EntryType.SYMLINK else file.mode
-        return Entry(file.path, file.type, mode, file.size, file.stat.st_mtime_ns, file.link, digest)
+    def _line(self, file: LocalFile, members: list[Member]) -> str:
+        number = self._numbers[members[0]] if _shares(members) else ALONE
+        parts = ", ".join([f'"{member.digest.hex()}"' for member in members])
+        place, link = quoted(file.path), quoted(file.link)
+        numbers = f"{file.mode}, {file.size}, {file.stat.st_mtime_ns}"
+        return f'[{place}, "{file.type}", {numbers}, {link}, [{parts}], {number}]\n'
 
-    def _line(self, file: LocalFile) -> tuple[object, ...]:
-        parts = self._files[file.path].parts if file.size else ()
-        number = ALONE
-        if len(parts) == 1 and file.size < SMALL:
-            number = self._numbers[Member(file.size, bytes.fromhex(parts[0]))]
-        return (file.path, file.type, file.mode, file.size, file.stat.st_mtime_ns, file.link, parts, number)
+    @cached_property
+    def _places(self) -> dict[Member, Piece]:
+        """Where each content lies on this machine; of equal ones any place will do."""
+        return {
+            member: Piece(file, at * PART, member.size)
+            for file, members in zip(self._tree.files, self._members, strict=True)
+            for at, member in enumerate(members)
+        }
 
     def _read(self, member: Member) -> bytes:
-        piece, signature = self._places[member]
+        piece = self._places[member]
+        signature = self._signatures.get(piece.file.path) or Signature.of(piece.file.stat)
         with opened(piece.file) as descriptor:
             content = b"".join(read_piece(descriptor, piece))
             if Signature.of(os.fstat(descriptor)) != signature:
@@ -134,26 +126,43 @@ class Snapshot:
         return content
 
 
-def _shares(file: LocalFile, members: list[Member]) -> bool:
-    return len(members) == 1 and file.size < SMALL
+def _shares(members: list[Member]) -> bool:
+    """Whether a file lies in a pack with others."""
+    return len(members) == 1 and members[0].size < SMALL
 
 
-def _read(tree: Tree) -> Files:
-    """What each file holds that has a content."""
-    return {path: found.file for path, found in hash_files(file for file in tree.files if file.size).items()}
+def _entry(file: LocalFile, members: list[Member]) -> Entry:
+    digest = content_digest([member.digest for member in members]) if file.type is EntryType.FILE else ""
+    mode = 0o777 if file.type is EntryType.SYMLINK else file.mode
+    return Entry(file.path, file.type, mode, file.size, file.stat.st_mtime_ns, file.link, digest)
 
 
-def _looked_at(tree: Tree) -> tuple[Files, bool]:
-    """What is remembered of each file that has a content, and whether all of it may be; those that changed are read."""
+_Looked = tuple[dict[str, tuple[str, ...]], dict[str, Signature], bool]
+"""By path: the digests of the parts of each content, the signatures of what was read; whether all may be remembered."""
+
+
+def _read(tree: Tree) -> _Looked:
+    """Read every file."""
+    hashed = hash_files(file for file in tree.files if file.size)
+    parts = {path: found.parts for path, found in hashed.items()}
+    return parts, {path: found.signature for path, found in hashed.items()}, False
+
+
+def _looked_at(tree: Tree) -> _Looked:
+    """Take what is remembered of each file, and read those that changed."""
     before = tree.cache.load()
-    files = {file.path: file for file in tree.files if file.size}
-    same = {
-        path: before[path]
-        for path, file in files.items()
-        if path in before and before[path].signature == Signature.of(file.stat)
-    }
-    hashed = hash_files(file for path, file in files.items() if path not in same)
-    settled = {path: found.file for path, found in hashed.items() if found.settled}
+    same: dict[str, str] = {}
+    parts: dict[str, tuple[str, ...]] = {}
+    other: list[LocalFile] = []
+    for file, line in zip(tree.files, tree.lines, strict=True):
+        if (known := before.get(line)) is not None:
+            same[line] = known
+            parts[file.path] = tuple(known.split())
+        elif file.size:
+            other.append(file)
+    hashed = hash_files(other)
+    settled = {f.signature.line(path): " ".join(f.parts) for path, f in hashed.items() if f.settled}
     if settled or len(same) != len(before):
         tree.cache.save(same | settled)
-    return same | {path: found.file for path, found in hashed.items()}, len(same) + len(settled) == len(files)
+    parts |= {path: found.parts for path, found in hashed.items()}
+    return parts, {path: found.signature for path, found in hashed.items()}, len(settled) == len(hashed)

@@ -27,7 +27,7 @@ RACY = 2_000_000_000
 times by two seconds; clocks of file servers are off by less, one hopes."""
 UNUSED = 30 * 86_400
 """Seconds after which the cache of a directory that nobody sends any more is removed."""
-_VERSION = 1
+_VERSION = 2
 _WHOLE = ".whole"
 """The end of the name of what is remembered of a directory as a whole."""
 
@@ -50,16 +50,13 @@ class Signature(NamedTuple):
         """Whether a file that was read then can't have changed since without having another signature."""
         return max(self.mtime_ns, self.ctime_ns) < read_at_ns - RACY
 
-
-class Remembered(NamedTuple):
-    """A file as it was when it was read: its signature, and the SHA-256 (hexadecimal) of each part of its content."""
-
-    signature: Signature
-    parts: tuple[str, ...]
+    def line(self, path: str) -> str:
+        """A file that has this path and signature, as the cache names it."""
+        return f"{self.size} {self.mtime_ns} {self.ctime_ns} {self.inode} {self.mode} {path}"
 
 
-Files = Mapping[str, Remembered]
-"""By path, relative to the directory."""
+Files = Mapping[str, str]
+"""SHA-256 (hexadecimal) of each part of a file's content, separated by spaces, by the file's path and signature."""
 
 
 class StatCache:
@@ -74,6 +71,10 @@ class StatCache:
         self._of = json.dumps([os.path.realpath(root), list(patterns)])
         self._path: Path | None = None
 
+    @property
+    def _head(self) -> str:
+        return f"{_VERSION} {self._of}"
+
     def load(self) -> Files:
         """Return what is remembered; nothing if there is nothing that can be trusted."""
         try:
@@ -83,19 +84,16 @@ class StatCache:
             checksum, _, body = path.read_bytes().partition(b"\n")
             if checksum.decode() != hashlib.sha256(body).hexdigest():
                 return {}
-            content = json.loads(body)
-            if (content["version"], content["of"]) != (_VERSION, self._of):
+            head, *fields = body.decode().split("\0")
+            if head != self._head:
                 return {}
-            return {
-                name: Remembered(Signature(*signature), tuple(parts))
-                for name, (signature, parts) in content["files"].items()
-            }
-        except (OSError, AttributeError, ValueError, KeyError, TypeError):
+            return dict(zip(fields[::2], fields[1::2], strict=True))
+        except (OSError, ValueError):
             return {}
 
     def save(self, files: Files) -> None:
         """Remember these files and no others; a cache that can't be written is no error."""
-        body = json.dumps({"version": _VERSION, "of": self._of, "files": files}).encode()
+        body = "\0".join([self._head, *(text for file in files.items() for text in file)]).encode()
         self._write("", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
     def recall(self, state: str) -> tuple[str, int] | None:
@@ -145,27 +143,34 @@ class StatCache:
         return self._path.with_suffix(suffix)
 
 
-class Tree(NamedTuple):
-    """The files of a directory that belong to a context, and what is remembered of them."""
+class Tree:
+    """The files of a directory that belong to a context, and what is remembered of them.
 
-    files: tuple[LocalFile, ...]
-    cache: StatCache
+    Attributes:
+        files: in the order of the walk.
+        cache: what is remembered.
+        lines: each file's, as the cache names it; of a directory only its mode counts.
+        size: bytes of content of all files.
+    """
+
+    def __init__(self, files: tuple[LocalFile, ...], cache: StatCache) -> None:
+        self.files = files
+        self.cache = cache
+        self.lines = list(map(_line, files))
+        self.size = sum(file.size for file in files)
 
     @property
     def state(self) -> str:
         """SHA-256 of all that tells an unchanged directory from a changed one without reading a file."""
-        fields: list[str] = []
-        for file in self.files:
-            signature = Signature.of(file.stat)
-            if file.type is EntryType.DIR:  # times tell of what lies in it, and that is listed
-                signature = Signature(0, 0, 0, 0, signature.mode)
-            fields += (file.path, file.link, *map(str, signature))
-        return hashlib.sha256("\0".join(fields).encode()).hexdigest()
+        links = [file.link for file in self.files if file.link]
+        return hashlib.sha256("\0".join([*self.lines, *links]).encode()).hexdigest()
 
-    @property
-    def size(self) -> int:
-        """Bytes of content of all files."""
-        return sum(file.size for file in self.files)
+
+def _line(file: LocalFile) -> str:
+    signature = Signature.of(file.stat)
+    if file.type is EntryType.DIR:  # times tell of what lies in it, and that is listed
+        signature = Signature(0, 0, 0, 0, signature.mode)
+    return signature.line(file.path)
 
 
 def _tidy(folder: Path) -> None:

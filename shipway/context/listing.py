@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from shipway.context.contents import EMPTY, PART, content_digest
+from shipway.context.contents import PART, content_digest
 from shipway.context.limits import MIB, Limits
 from shipway.context.packs import MAX_MEMBERS, Member, Pack
 from shipway.context.paths import clean_path, decode_name, shown
@@ -54,8 +53,8 @@ class ListingReader:
     def feed(self, chunk: bytes) -> None:
         """Read the next bytes."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            self._line(line)
+        for fields in _read(lines):
+            self._line(fields)
         if len(self._rest) > MAX_LINE:
             raise _invalid("a line is too long")
 
@@ -66,11 +65,7 @@ class ListingReader:
         names = {number: Pack(tuple(members)).name for number, members in self._packs.items()}
         return Manifest(_placed(entry, names) for entry in self._tree)
 
-    def _line(self, line: bytes) -> None:
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _invalid("a line is no JSON") from None
+    def _line(self, fields: Any) -> None:
         if not isinstance(fields, list) or len(fields) != _FIELDS:
             raise _invalid(f"a line is no array of {_FIELDS}")
         name, kind, mode, size, mtime, link, content, pack = fields
@@ -80,7 +75,8 @@ class ListingReader:
         _check_numbers(path, mode, size, mtime, pack)
         self._bytes += _BLOCK + size + -size % _BLOCK  # what a tar of it would have
         self._limits.check_bytes(self._bytes)
-        self._tree.put(self._entry(path, kind, mode, size, mtime, self._text(link), content, pack))
+        target = self._text(link) if link != "" else ""
+        self._tree.put(self._entry(path, kind, mode, size, mtime, target, content, pack))
 
     def _text(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -91,7 +87,7 @@ class ListingReader:
         self, path: str, kind: Any, mode: int, size: int, mtime: int, link: str, content: Any, pack: int
     ) -> Entry:
         if kind == EntryType.FILE and not link:
-            return self._file(Entry(path, EntryType.FILE, mode, size, mtime), content, pack)
+            return self._file(path, mode, size, mtime, content, pack)
         if size or content != []:
             raise _invalid(f"{shown(path)} has a content and is no file")
         if kind == EntryType.SYMLINK and link:
@@ -100,17 +96,19 @@ class ListingReader:
             return Entry(path, EntryType.DIR, mode, 0, mtime)
         raise _invalid(f"{shown(path)} is of no known type, or is not what its link says")
 
-    def _file(self, entry: Entry, content: Any, pack: int) -> Entry:
-        members = list(_members(entry, content))
-        if not members:
-            return entry._replace(digest=EMPTY)
-        entry = entry._replace(digest=content_digest(member.digest for member in members))
+    def _file(self, path: str, mode: int, size: int, mtime: int, content: Any, pack: int) -> Entry:
+        members = _members(path, size, content)
+        digest = content_digest([member.digest for member in members])
+        blob, offset = "", 0
+        parts: tuple[str, ...] = ()
         if len(members) > 1:
-            return entry._replace(parts=tuple(Pack((member,)).name for member in members))
-        if pack == ALONE:
-            return entry._replace(blob=Pack((members[0],)).name)
-        number, offset = self._place(members[0], pack)
-        return entry._replace(blob=str(number), offset=offset, parts=_NUMBERED)
+            parts = tuple(Pack((member,)).name for member in members)
+        elif members and pack == ALONE:
+            blob = Pack((members[0],)).name
+        elif members:
+            number, offset = self._place(members[0], pack)
+            blob, parts = str(number), _NUMBERED
+        return Entry(path, EntryType.FILE, mode, size, mtime, "", digest, blob, offset, parts)
 
     def _place(self, member: Member, pack: int) -> tuple[int, int]:
         """Where a small content lies: in the pack in which it was first said to be."""
@@ -130,23 +128,34 @@ _NUMBERED = ("",)
 
 
 def _placed(entry: Entry, names: dict[int, str]) -> Entry:
-    return entry._replace(blob=names[int(entry.blob)], parts=()) if entry.parts is _NUMBERED else entry
+    if entry.parts is not _NUMBERED:
+        return entry
+    path, kind, mode, size, mtime, link, digest, number, offset, _ = entry
+    return Entry(path, kind, mode, size, mtime, link, digest, names[int(number)], offset)
 
 
-def _members(entry: Entry, content: Any) -> Iterator[Member]:
-    """Yield the parts of a file's content."""
-    if not isinstance(content, list) or len(content) != -(-entry.size // PART):
-        raise _invalid(f"the content of {shown(entry.path)} is not what its size asks for")
-    left = entry.size
-    for digest in content:
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise _invalid(f"the content of {shown(entry.path)} has a digest that is none")
-        yield Member(min(left, PART), bytes.fromhex(digest))
-        left -= PART
+def _read(lines: list[bytes]) -> list[Any]:
+    """What lines of JSON say, all read as one document: that takes a third of the time."""
+    try:
+        rows: list[Any] = json.loads(b"[%b]" % b",".join(lines))
+    except (ValueError, RecursionError):
+        raise _invalid("a line is no JSON") from None
+    if len(rows) != len(lines):
+        raise _invalid("a line is no JSON")
+    return rows
+
+
+def _members(path: str, size: int, content: Any) -> list[Member]:
+    """The parts of a file's content."""
+    if not isinstance(content, list) or len(content) != -(-size // PART):
+        raise _invalid(f"the content of {shown(path)} is not what its size asks for")
+    if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in content):
+        raise _invalid(f"the content of {shown(path)} has a digest that is none")
+    return [Member(min(size - at * PART, PART), bytes.fromhex(digest)) for at, digest in enumerate(content)]
 
 
 def _check_numbers(path: str, mode: Any, size: Any, mtime: Any, pack: Any) -> None:
-    if any(type(number) is not int for number in (mode, size, mtime, pack)):
+    if not type(mode) is type(size) is type(mtime) is type(pack) is int:
         raise _invalid(f"{shown(path)} has a number that is none")
     if not (0 <= mode <= _MODES and size >= 0 and -_TIMES <= mtime < _TIMES and ALONE <= pack < _TIMES):
         raise _invalid(f"{shown(path)} has a number that can't be")

@@ -153,8 +153,11 @@ def test_proxies_and_logins_in_urls_are_left_to_httpx(monkeypatch: pytest.Monkey
 HEAVY = {
     "argcomplete",
     "asyncio",
+    "dataclasses",
     "email",
+    "h11",
     "httpx",
+    "inspect",
     "pydantic",
     "random",
     "rich",

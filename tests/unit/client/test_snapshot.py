@@ -251,7 +251,7 @@ def test_a_cache_that_is_not_right_is_no_cache(
                 "emptied": b"",
                 "cut": raw[:-10],
                 "a bit": raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :],
-                "another version": raw.replace(b'"version": 1', b'"version": 2'),
+                "another version": raw.replace(b"\n2 ", b"\n3 "),
             }[damage]
         )
     read()

@@ -7,13 +7,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shipway.context.contents import EMPTY, PART
 from shipway.context.limits import Limits
 from shipway.context.listing import ALONE, ListingReader
 from shipway.context.packs import Member, Pack
 from shipway.exceptions import ShipwayError
-from shipway.models.context import Manifest, read_summary
+from shipway.models.context import Entry, EntryType, Manifest, read_summary
 
 A, B = (hashlib.sha256(letter).hexdigest() for letter in (b"a", b"b"))
 LIMITS = Limits(max_entries=50, max_bytes=100 * 2**20)
@@ -144,3 +146,17 @@ def test_what_is_no_listing_is_refused(raw: bytes, slug: str) -> None:
         read_raw(raw)
 
     assert raised.value.slug == slug
+
+
+@given(st.text(min_size=1), st.text(), st.integers(0, 0o7777), st.integers(0, 2**62), st.integers(-(2**62), 2**62))
+def test_lines_are_those_that_json_dumps_makes(path: str, link: str, mode: int, size: int, mtime: int) -> None:
+    odd = Entry(path, EntryType.SYMLINK, mode, size, mtime, link, "sha256:0", "b", 7, ("c", "d"))
+    manifest = Manifest([odd])
+
+    named = json.dumps([path, "symlink", mode, size, link, "sha256:0"])
+    own = [line for line in manifest.to_bytes().decode().split("\n")[1:] if json.loads(line)[0] == path]
+
+    assert own == [json.dumps(odd)]
+    assert manifest.get(path) == odd
+    if "/" not in path:
+        assert manifest.digest == "sha256:" + hashlib.sha256(f"{named}\n".encode()).hexdigest()
