@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from shipway.client.statcache import Signature
+from shipway.client.statcache import line_of, settled
 from shipway.context.contents import PART, parts_of
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
@@ -26,12 +26,12 @@ class Hashed(NamedTuple):
     """A file as it was read.
 
     Attributes:
-        signature: which it had then.
+        line: what told it from a changed one (`line_of`).
         parts: SHA-256 (hexadecimal) of each part of its content.
         settled: whether that can be remembered: nothing changed it at the same time.
     """
 
-    signature: Signature
+    line: str
     parts: tuple[str, ...]
     settled: bool
 
@@ -56,24 +56,25 @@ def hash_files(files: Iterable[LocalFile]) -> dict[str, Hashed]:
 def _joined(path: str, parts: Sequence[Hashed]) -> Hashed:
     if len(parts) == 1:
         return parts[0]
-    signature = parts[0].signature
-    if any(part.signature != signature for part in parts):
+    line = parts[0].line
+    if any(part.line != line for part in parts):
         raise changed(path)
     digests = tuple(digest for part in parts for digest in part.parts)
-    return Hashed(signature, digests, all(part.settled for part in parts))
+    return Hashed(line, digests, all(part.settled for part in parts))
 
 
 def _hash(piece: Piece) -> Hashed:
     began = time.time_ns()
     total = hashlib.sha256()
     with opened(piece.file) as descriptor:
-        signature = Signature.of(os.fstat(descriptor))
-        if signature.size != piece.file.size:
+        status = os.fstat(descriptor)
+        if status.st_size != piece.file.size:
             raise changed(piece.file.path)
         for chunk in read_piece(descriptor, piece):
             total.update(chunk)
-        settled = signature.settled(began) and signature == Signature.of(os.fstat(descriptor))
-    return Hashed(signature, (total.hexdigest(),), settled)
+        line = line_of(piece.file.path, status)
+        kept = settled(status, began) and line == line_of(piece.file.path, os.fstat(descriptor))
+    return Hashed(line, (total.hexdigest(),), kept)
 
 
 def on_threads(items: Sequence[T], work: Callable[[T], R]) -> list[tuple[T, R]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from shipway.client.hashing import hash_files
-from shipway.client.statcache import Signature, Tree
+from shipway.client.statcache import Tree, line_of
 from shipway.context.contents import PART, content_digest
 from shipway.context.limits import KIB
 from shipway.context.listing import ALONE
@@ -41,7 +41,7 @@ class Snapshot:
 
     def __init__(self, tree: Tree, *, remembering: bool = True) -> None:
         self._tree = tree
-        self._parts, self._signatures, settled = _looked_at(tree) if remembering else _read(tree)
+        self._parts, self._lines, settled = _looked_at(tree) if remembering else _read(tree)
         self._members = list(map(self._members_of, tree.files))
         small: dict[Member, None] = {}
         alone: dict[Member, None] = {}
@@ -118,10 +118,10 @@ class Snapshot:
 
     def _read(self, member: Member) -> bytes:
         piece = self._places[member]
-        signature = self._signatures.get(piece.file.path) or Signature.of(piece.file.stat)
+        line = self._lines.get(piece.file.path) or line_of(piece.file.path, piece.file.stat)
         with opened(piece.file) as descriptor:
             content = b"".join(read_piece(descriptor, piece))
-            if Signature.of(os.fstat(descriptor)) != signature:
+            if line_of(piece.file.path, os.fstat(descriptor)) != line:
                 raise changed(piece.file.path)
         return content
 
@@ -137,15 +137,15 @@ def _entry(file: LocalFile, members: list[Member]) -> Entry:
     return Entry(file.path, file.type, mode, file.size, file.stat.st_mtime_ns, file.link, digest)
 
 
-_Looked = tuple[dict[str, tuple[str, ...]], dict[str, Signature], bool]
-"""By path: the digests of the parts of each content, the signatures of what was read; whether all may be remembered."""
+_Looked = tuple[dict[str, tuple[str, ...]], dict[str, str], bool]
+"""By path: the digests of the parts of each content, the lines of what was read; whether all may be remembered."""
 
 
 def _read(tree: Tree) -> _Looked:
     """Read every file."""
     hashed = hash_files(file for file in tree.files if file.size)
     parts = {path: found.parts for path, found in hashed.items()}
-    return parts, {path: found.signature for path, found in hashed.items()}, False
+    return parts, {path: found.line for path, found in hashed.items()}, False
 
 
 def _looked_at(tree: Tree) -> _Looked:
@@ -161,8 +161,8 @@ def _looked_at(tree: Tree) -> _Looked:
         elif file.size:
             other.append(file)
     hashed = hash_files(other)
-    settled = {f.signature.line(path): " ".join(f.parts) for path, f in hashed.items() if f.settled}
+    settled = {found.line: " ".join(found.parts) for found in hashed.values() if found.settled}
     if settled or len(same) != len(before):
         tree.cache.save(same | settled)
     parts |= {path: found.parts for path, found in hashed.items()}
-    return parts, {path: found.signature for path, found in hashed.items()}, len(settled) == len(hashed)
+    return parts, {path: found.line for path, found in hashed.items()}, len(settled) == len(hashed)

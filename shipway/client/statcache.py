@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from shipway.context.walk import LocalFile
 from shipway.models.context import EntryType
@@ -32,31 +31,18 @@ _WHOLE = ".whole"
 """The end of the name of what is remembered of a directory as a whole."""
 
 
-class Signature(NamedTuple):
-    """What tells a changed file from an unchanged one without reading it."""
+def line_of(path: str, status: os.stat_result) -> str:
+    """What tells a changed file from an unchanged one without reading it: its path, size, times, inode and mode."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_mode} {path}"
 
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    mode: int
 
-    @classmethod
-    def of(cls, status: os.stat_result) -> Signature:
-        """Take it from a file's status."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
-
-    def settled(self, read_at_ns: int) -> bool:
-        """Whether a file that was read then can't have changed since without having another signature."""
-        return max(self.mtime_ns, self.ctime_ns) < read_at_ns - RACY
-
-    def line(self, path: str) -> str:
-        """A file that has this path and signature, as the cache names it."""
-        return f"{self.size} {self.mtime_ns} {self.ctime_ns} {self.inode} {self.mode} {path}"
+def settled(status: os.stat_result, read_at_ns: int) -> bool:
+    """Whether a file that was read then can't have changed since without having another line."""
+    return max(status.st_mtime_ns, status.st_ctime_ns) < read_at_ns - RACY
 
 
 Files = Mapping[str, str]
-"""SHA-256 (hexadecimal) of each part of a file's content, separated by spaces, by the file's path and signature."""
+"""SHA-256 (hexadecimal) of each part of a file's content, separated by spaces, by the file's line."""
 
 
 class StatCache:
@@ -149,7 +135,7 @@ class Tree:
     Attributes:
         files: in the order of the walk.
         cache: what is remembered.
-        lines: each file's, as the cache names it; of a directory only its mode counts.
+        lines: each file's (`line_of`); of a directory only its mode counts.
         size: bytes of content of all files.
     """
 
@@ -167,10 +153,9 @@ class Tree:
 
 
 def _line(file: LocalFile) -> str:
-    signature = Signature.of(file.stat)
     if file.type is EntryType.DIR:  # times tell of what lies in it, and that is listed
-        signature = Signature(0, 0, 0, 0, signature.mode)
-    return signature.line(file.path)
+        return f"{file.mode} {file.path}"
+    return line_of(file.path, file.stat)
 
 
 def _tidy(folder: Path) -> None:

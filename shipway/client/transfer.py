@@ -22,13 +22,13 @@ OnSpared = Callable[[int], None]
 
 async def counted(ground: Ground, upload: Upload, on_progress: OnProgress | None) -> AsyncGenerator[bytes, None]:
     """Yield what is to be sent, and tell how far it is."""
-    sent = 0
+    sent, total = 0, upload.total
     async with aclosing(ground.iterate(upload.chunks)) as chunks:
         async for chunk in chunks:
             yield chunk
             sent += len(chunk)
             if on_progress is not None:
-                on_progress(sent, upload.total)
+                on_progress(sent, total)
 
 
 def archive_upload(source: str | Path | BinaryIO) -> Upload:

@@ -27,15 +27,20 @@ class Upload(NamedTuple):
 
     Attributes:
         chunks: makes an iterator over the tar's bytes; it blocks, so it runs in a thread.
-        total: bytes the tar will have as nearly as is known before, or None.
+        length: bytes of the tar, where that is known without looking at a tree.
         replayable: whether `chunks` may be called again, for another try.
         tree: the directory whose tar it is, if that may be sent in another way.
     """
 
     chunks: Callable[[], Iterable[bytes]]
-    total: int | None
+    length: int | None
     replayable: bool
     tree: Tree | None = None
+
+    @property
+    def total(self) -> int | None:
+        """Bytes the tar will have as nearly as is known before, or None."""
+        return self.length if self.tree is None else _tar_size(self.tree.files)
 
 
 class DockerfileSource(NamedTuple):
@@ -151,7 +156,7 @@ def _packed(root: Path, patterns: Iterable[str], keep: Iterable[str] = ()) -> Up
     patterns, keep = list(patterns), list(keep)
     files = tuple(walk(root, patterns, keep))
     tree = Tree(files, StatCache(root, [*patterns, "", *keep]))
-    return Upload(lambda: tar_of_directory(files), _tar_size(files), replayable=True, tree=tree)
+    return Upload(lambda: tar_of_directory(files), None, replayable=True, tree=tree)
 
 
 def _prepare_stream(stream: BinaryIO, dockerfile: Dockerfile | None) -> LocalContext:

@@ -125,7 +125,8 @@ class PatternMatcher:
             return self._match_in_order(path, parent)
         # Without exceptions the order means nothing. Links to follow may make tens of thousands of exact patterns.
         hit = (parent is not None and parent[0]) or path in self._exact
-        hit = hit or any(matches(path) for matches in self._inexact)
+        if not hit and self._inexact:
+            hit = any(matches(path) for matches in self._inexact)
         return hit, (hit,)
 
     def _match_in_order(self, path: str, parent: Trail | None) -> tuple[bool, Trail]:

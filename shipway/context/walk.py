@@ -110,39 +110,39 @@ class _Walker:
         self._stack = [_Open(_listing(root), "", None, None)]
         while self._stack:
             here = self._stack[-1]
-            found = next(here.names, None)
-            if found is None:
+            for found in here.names:
+                path = here.prefix + found.name
+                excluded, trail = self._matcher.match(path, here.trail)
+                file = self._file(path, found, excluded=excluded)
+                if file is None:
+                    continue
+                if not excluded:
+                    yield from self._unseen_parents()
+                    yield file
+                if file.type is EntryType.DIR:
+                    names = _listing(found.path, optional=excluded)
+                    self._stack.append(_Open(names, f"{path}/", trail, file if excluded else None))
+                    break
+            else:
                 self._stack.pop()
-                continue
-            yield from self._visit(found, here)
 
-    def _visit(self, found: os.DirEntry[str], here: _Open) -> Iterator[LocalFile]:
-        path = f"{here.prefix}{found.name}"
-        excluded, trail = self._matcher.match(path, here.trail)
+    def _file(self, path: str, found: os.DirEntry[str], *, excluded: bool) -> LocalFile | None:
+        """Describe a directory entry; None if nothing of it can belong to the context."""
         try:
-            is_dir = found.is_dir(follow_symlinks=False)
-            if excluded and not (is_dir and self._matcher.may_except_below(path)):
-                return
-            file = _local_file(path, found)
+            if excluded and not (found.is_dir(follow_symlinks=False) and self._matcher.may_except_below(path)):
+                return None
+            return _local_file(path, found)
         except FileNotFoundError:
-            return  # gone since the directory was listed
+            return None  # gone since the directory was listed
         except OSError as error:
             raise _unreadable(found.path, error) from None
-        if file is None:
-            return
-        if not excluded:
-            yield from self._unseen_parents()
-            yield file
-        if is_dir:
-            names = _listing(found.path, optional=excluded)
-            self._stack.append(_Open(names, f"{path}/", trail, file if excluded else None))
 
-    def _unseen_parents(self) -> Iterator[LocalFile]:
-        """Yield excluded directories on the way to something that an exception brought back."""
-        for directory in self._stack:
-            if directory.unseen is not None:
-                yield directory.unseen
-                directory.unseen = None
+    def _unseen_parents(self) -> list[LocalFile]:
+        """Take the excluded directories on the way to something that an exception brought back."""
+        unseen = [directory.unseen for directory in self._stack if directory.unseen is not None]
+        for directory in self._stack if unseen else ():
+            directory.unseen = None
+        return unseen
 
 
 def _listing(directory: str, *, optional: bool = False) -> Iterator[os.DirEntry[str]]:

@@ -282,7 +282,7 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_a_second_try_sends_it(
 def _remembering_wrongly(tree: Any) -> Any:
     hashed = hash_files(file for file in tree.files if file.size)
     parts = {path: found.parts for path, found in hashed.items()}
-    return parts | {"d3/f3": ("0" * 64,)}, {path: found.signature for path, found in hashed.items()}, True
+    return parts | {"d3/f3": ("0" * 64,)}, {path: found.line for path, found in hashed.items()}, True
 
 
 NAMES = st.sampled_from(["a", "b", "c", "d/a", "d/b", "d/e/a", "d/e/b", "f"])
