@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from bench.workloads import MIB
+from deploy.local.plain_http import PLAIN
 from deploy.local.processes import PartError
 from deploy.local.servers import authorization
 from deploy.local.waiting import wait_until
@@ -22,7 +23,7 @@ class Api:
     """One client of the service, its connections kept open."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._http = httpx.Client(base_url=url, headers=authorization(token), timeout=_PATIENCE, trust_env=False)
+        self._http = httpx.Client(base_url=url, headers=authorization(token), timeout=_PATIENCE, **PLAIN)
         self._client = Client(url, token=token)
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from deploy.local.plain_http import PLAIN
 from deploy.local.processes import PartError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -76,8 +77,7 @@ class DockerAPI:
                 client.post(f"/containers/{container['Id']}/kill")
 
     def _client(self, timeout: float = 30) -> httpx.Client:
-        transport = httpx.HTTPTransport(uds=self._socket)
-        # trust_env=False: an HTTP proxy of the machine is not for sockets on it.
+        transport = httpx.HTTPTransport(uds=self._socket, verify=PLAIN["verify"])
         return httpx.Client(transport=transport, base_url=self._base, timeout=timeout, trust_env=False)
 
 

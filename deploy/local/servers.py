@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from deploy.local.engine import REPOSITORY
+from deploy.local.plain_http import PLAIN
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import Child, PartError
 
@@ -89,19 +90,19 @@ class Service:
     def ready(self) -> bool:
         """Whether it says that it can accept jobs."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).is_success
+            return httpx.get(f"{self.url}/readyz", timeout=5, **PLAIN).is_success
         except httpx.HTTPError:
             return False
 
     def _accepts(self, token: str) -> bool:
-        answer = httpx.get(f"{self.url}/v1/tokens/self", headers=authorization(token), timeout=20, trust_env=False)
+        answer = httpx.get(f"{self.url}/v1/tokens/self", headers=authorization(token), timeout=20, **PLAIN)
         return answer.is_success
 
     def sees(self, worker: str) -> bool:
         """Whether it lists `worker` as ready."""
         try:
             answer = httpx.get(
-                f"{self.url}/v1/workers", headers=authorization(self.token), timeout=5, trust_env=False
+                f"{self.url}/v1/workers", headers=authorization(self.token), timeout=5, **PLAIN
             ).raise_for_status()
         except httpx.HTTPError:
             return False

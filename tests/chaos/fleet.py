@@ -16,6 +16,7 @@ import httpx
 import redis
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.processes import Child
 from deploy.local.redis import RedisServer
 from deploy.local.registry import Registry
@@ -131,7 +132,7 @@ class Fleet:
     def problem_of(self, worker: str) -> str:
         """What a worker's own `/readyz` says; '' if it is ready."""
         url = f"http://127.0.0.1:{self.workers[worker].port}/readyz"
-        answer = httpx.get(url, timeout=5, trust_env=False)
+        answer = httpx.get(url, timeout=5, **PLAIN)
         return "" if answer.is_success else answer.text.strip()
 
     def running(self, context: Mapping[str, bytes], until: str = "line 2", **options: Any) -> Running:

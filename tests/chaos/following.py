@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from deploy.local.plain_http import PLAIN
 from deploy.local.servers import Service, authorization
 from shipway.models.event import Event
 from shipway.models.job import Job
@@ -71,7 +72,7 @@ def _until_answered(
                 service.url + path,
                 headers={**authorization(service.token), **(headers or {})},
                 timeout=20,
-                trust_env=False,
+                **PLAIN,
                 **request,
             )
         except httpx.HTTPError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from deploy.local.plain_http import PLAIN
 from shipway.models.event import Event, LogChunk, StateChanged
 from shipway.models.job import Job, JobState
 from tests.integration.http_api import HttpApi
@@ -28,7 +29,7 @@ def digest_in_registry(reference: str) -> str | None:
     address, _, path = reference.partition("/")
     name, _, tag = path.rpartition(":")
     url = f"http://{address}/v2/{name}/manifests/{tag}"
-    answer = httpx.head(url, headers={"Accept": MANIFESTS}, timeout=30, trust_env=False)
+    answer = httpx.head(url, headers={"Accept": MANIFESTS}, timeout=30, **PLAIN)
     return answer.headers["Docker-Content-Digest"] if answer.is_success else None
 
 

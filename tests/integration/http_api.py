@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from deploy.local.plain_http import PLAIN
 from deploy.local.servers import authorization
 from shipway.models.event import Event, Step
 from shipway.models.job import Job, JobState
@@ -34,7 +35,7 @@ class HttpApi:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         self.token = token
-        self.http = httpx.Client(base_url=url, headers=authorization(token), timeout=LIMIT, trust_env=False)
+        self.http = httpx.Client(base_url=url, headers=authorization(token), timeout=LIMIT, **PLAIN)
 
     def use(self, token: str) -> None:
         """Go on with another token."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from shipway.models.event import StepStatus, Warned
 from shipway.models.job import Job, JobState
@@ -34,7 +35,7 @@ def registered(registry: Registry, name: str, tag: str) -> str:
     """The digest of what a registry has under a name, computed from the bytes that it gives out."""
     auth = (registry.login.user, registry.login.password) if registry.login else None
     url = f"{registry.url}/v2/{name}/manifests/{tag}"
-    answer = httpx.get(url, headers={"Accept": MANIFEST}, auth=auth, trust_env=False).raise_for_status()
+    answer = httpx.get(url, headers={"Accept": MANIFEST}, auth=auth, **PLAIN).raise_for_status()
     return f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
 
 

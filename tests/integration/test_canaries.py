@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from deploy.local.stack import Plan, Stack
 from deploy.local.waiting import wait_until
@@ -96,7 +97,7 @@ def test_no_secret_is_found_anywhere(
         "log": api.log(job.id),
         "jobs": api.http.get("/v1/jobs").text,
         "metrics": api.http.get("/metrics").text,
-        "metrics of the worker": httpx.get(traced.workers["local-1"].metrics_url, trust_env=False).text,
+        "metrics of the worker": httpx.get(traced.workers["local-1"].metrics_url, **PLAIN).text,
         "history": dockerd.docker("history", "--no-trunc", tag).stdout,
         "image": dockerd.docker("inspect", tag).stdout,
     }

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from deploy.local.engine import REPOSITORY
+from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from service.logic.oidc import LEEWAY
@@ -131,7 +132,7 @@ def test_the_line_for_github_builds_and_pushes_by_the_job_s_identity(
     ran = _runs(_line(GITHUB, registry.address), Shipway("", "", tmp_path, in_job))
 
     assert ran.returncode == 0, ran.stderr
-    told = httpx.get(f"{registry.url}/v2/team/app/tags/list", trust_env=False).json()
+    told = httpx.get(f"{registry.url}/v2/team/app/tags/list", **PLAIN).json()
     assert "0123abc" in told["tags"]
 
 

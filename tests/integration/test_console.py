@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from shipway.models.job import Job, JobState
@@ -229,7 +230,7 @@ def test_pages_are_accessible(context: BrowserContext, failed: Job, path: str) -
 def test_changes_that_another_site_asks_for_are_refused(api: HttpApi, failed: Job, path: str) -> None:
     headers = {"Origin": "https://elsewhere.example", "Cookie": f"shipway={api.token}"}
 
-    answer = httpx.post(api.url + path.format(id=failed.id), headers=headers, trust_env=False)
+    answer = httpx.post(api.url + path.format(id=failed.id), headers=headers, **PLAIN)
 
     assert answer.status_code == 403
     assert "origin-foreign" in answer.text

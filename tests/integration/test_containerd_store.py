@@ -12,6 +12,7 @@ import pytest
 from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
 from deploy.local.engine import ENGINE_28, engine
+from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from deploy.local.stack import Plan, Stack
 from tests.integration.contexts import once, script
@@ -47,7 +48,7 @@ def modern(daemon: Dockerd, registry: Registry, tmp_path_factory: pytest.TempPat
 
 
 def blob(registry: Registry, name: str, digest: str) -> dict[str, object]:
-    answer = httpx.get(f"{registry.url}/v2/{name}/blobs/{digest}", trust_env=False)
+    answer = httpx.get(f"{registry.url}/v2/{name}/blobs/{digest}", **PLAIN)
     return dict(answer.raise_for_status().json())
 
 
@@ -68,9 +69,9 @@ def test_pushed_image_carries_its_provenance_and_its_contents(modern: HttpApi, r
     )
 
     manifests = f"{registry.url}/v2/{name}/manifests"
-    index = httpx.get(f"{manifests}/1", headers=ANY, trust_env=False)
+    index = httpx.get(f"{manifests}/1", headers=ANY, **PLAIN)
     attested = next(one for one in index.json()["manifests"] if one["platform"]["os"] == "unknown")
-    manifest = httpx.get(f"{manifests}/{attested['digest']}", headers=ANY, trust_env=False).json()
+    manifest = httpx.get(f"{manifests}/{attested['digest']}", headers=ANY, **PLAIN).json()
     statements = {
         layer["annotations"]["in-toto.io/predicate-type"]: blob(registry, name, layer["digest"])
         for layer in manifest["layers"]

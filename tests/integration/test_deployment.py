@@ -22,6 +22,7 @@ import yaml
 
 import service.metrics
 import workers.metrics
+from deploy.local.plain_http import PLAIN
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.processes import Child
 from deploy.local.stack import Stack
@@ -175,13 +176,13 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success
+        return httpx.get(url, timeout=5, **PLAIN).is_success
     except httpx.HTTPError:
         return False
 
 
 def _query(url: str, expression: str) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, trust_env=False)
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, **PLAIN)
     assert answer.is_success, answer.text
     found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found

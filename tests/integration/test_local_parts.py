@@ -15,6 +15,7 @@ import pytest
 from deploy.local import base_image, bridge, ownership
 from deploy.local.dockerd import Dockerd, sweep
 from deploy.local.engine import REPOSITORY, engine
+from deploy.local.plain_http import PLAIN
 from deploy.local.ports import free_port, is_free
 from deploy.local.processes import Child, PartError
 from deploy.local.redis import RedisServer
@@ -151,7 +152,7 @@ def test_redis_that_was_killed_has_every_acknowledged_write(tmp_path: Path) -> N
 def test_registry_with_a_login_lets_nobody_else_in(tmp_path: Path) -> None:
     with Registry(tmp_path / "registry", login=Login("ada", "byron")) as server:
         logins = [None, ("ada", "wrong"), ("ada", "byron")]
-        answers = [httpx.get(f"{server.url}/v2/", auth=login, trust_env=False).status_code for login in logins]
+        answers = [httpx.get(f"{server.url}/v2/", auth=login, **PLAIN).status_code for login in logins]
 
     assert answers == [401, 401, 200]
 
@@ -213,7 +214,7 @@ def test_up_runs_on_the_reachable_daemon_tells_clients_where_and_stops_on_ctrl_c
         kept = up.home / ".config/shipway/tokens.json"
         token = json.loads(kept.read_text())[url]
         mode = kept.stat().st_mode & 0o777
-        workers = httpx.get(f"{url}/v1/workers", headers=authorization(token), trust_env=False).json()["workers"]
+        workers = httpx.get(f"{url}/v1/workers", headers=authorization(token), **PLAIN).json()["workers"]
         taken = subprocess.run(up.command, cwd=REPOSITORY, env=up.env, capture_output=True, text=True, check=False)
         up.process.send_signal(signal.SIGINT)
         code = up.process.wait(60)

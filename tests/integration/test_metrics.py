@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.servers import authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
@@ -27,7 +28,7 @@ class Metrics:
     """All samples of one scrape."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        self.text = httpx.get(url, headers=headers, trust_env=False).raise_for_status().text
+        self.text = httpx.get(url, headers=headers, **PLAIN).raise_for_status().text
         self.families = list(text_string_to_metric_families(self.text))
         self._samples = {
             (sample.name, frozenset(sample.labels.items())): sample.value

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.engine import REPOSITORY
+from deploy.local.plain_http import PLAIN
 from deploy.local.ports import LOOPBACK
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
@@ -83,7 +84,7 @@ def _wait_for(url: str, dockerd: Dockerd, container: str) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success
+        return httpx.get(url, timeout=5, **PLAIN).is_success
     except httpx.HTTPError:
         return False
 

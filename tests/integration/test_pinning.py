@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.processes import PartError
 from deploy.local.registry import Registry
 from deploy.pin import FILES, named, pin
@@ -34,7 +35,7 @@ def told(registry: Registry, repository: str) -> str:
     """The digest that the registry itself has for the tag `1`."""
     kinds = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
     url = repository.replace(registry.address, f"{registry.url}/v2")
-    return str(httpx.head(f"{url}/manifests/1", headers=kinds, trust_env=False).headers["docker-content-digest"])
+    return str(httpx.head(f"{url}/manifests/1", headers=kinds, **PLAIN).headers["docker-content-digest"])
 
 
 def test_image_has_the_digest_of_its_registry_until_the_next_time(

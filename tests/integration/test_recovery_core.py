@@ -17,6 +17,7 @@ import redis
 from celery import Celery
 
 from deploy.local.dockerd import Dockerd
+from deploy.local.plain_http import PLAIN
 from deploy.local.stack import Plan, Stack
 from deploy.local.waiting import wait_until
 from shipway.models.event import Event, StateChanged
@@ -244,7 +245,7 @@ def test_metrics_know_of_the_losses_and_of_no_dead_process(hasty: Stack) -> None
     address = hasty.workers[WORKER].metrics_url
 
     def metrics() -> list[str]:
-        return httpx.get(address, trust_env=False).text.splitlines()
+        return httpx.get(address, **PLAIN).text.splitlines()
 
     assert wait_until(lambda: 'shipway_jobs_running{kind="build"} 0.0' in metrics())
     assert "shipway_leases_lost_total 1.0" in metrics()

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from deploy.local.engine import REPOSITORY
+from deploy.local.plain_http import PLAIN
 from deploy.local.servers import Service, authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
@@ -62,7 +63,7 @@ def by_scope(stack: Stack) -> Iterator[dict[str, HttpApi]]:
 @pytest.fixture
 def stranger(stack: Stack) -> Iterator[httpx.Client]:
     """Somebody without a token."""
-    with httpx.Client(base_url=stack.service.url, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=stack.service.url, **PLAIN, timeout=20) as client:
         yield client
 
 
@@ -80,7 +81,7 @@ def test_stranger_is_not_told_which_version_runs(stack: Stack, stranger: httpx.C
     static = [f"/static/{file.name}" for file in (REPOSITORY / "service/console/static").iterdir()]
     open_to_all = [stranger.get(path) for path in (*OPEN, "/login", *static)]
     refused = [stranger.get(path) for path in ("/", "/openapi.json", "/v1/jobs")]
-    told = httpx.get(f"{stack.service.url}/openapi.json", headers=authorization(stack.token), trust_env=False).text
+    told = httpx.get(f"{stack.service.url}/openapi.json", headers=authorization(stack.token), **PLAIN).text
 
     assert any(answer.status_code == 200 and "<form" in answer.text for answer in open_to_all)
     for answer in (*open_to_all, *refused):
@@ -140,7 +141,7 @@ def test_revoked_token_is_refused_by_another_replica_within_a_second(
     replica.start()
     try:
         headers = authorization(token["token"])
-        with httpx.Client(base_url=replica.url, headers=headers, trust_env=False, timeout=20) as other:
+        with httpx.Client(base_url=replica.url, headers=headers, **PLAIN, timeout=20) as other:
             before = other.get("/v1/tokens/self")
             revoked = api.http.delete(f"/v1/tokens/{token['id']}")
             time.sleep(1)

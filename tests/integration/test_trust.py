@@ -14,6 +14,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from deploy.local.plain_http import PLAIN
 from deploy.local.servers import authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
@@ -47,7 +48,7 @@ def issuer(stack: Stack) -> Iterator[Issuer]:
 @pytest.fixture
 def ask(stack: Stack) -> Iterator[Any]:
     """Asks the service who one is, by a token."""
-    with httpx.Client(base_url=stack.service.url, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=stack.service.url, **PLAIN, timeout=20) as client:
         yield lambda token: client.get("/v1/tokens/self", headers=authorization(token))
 
 
