@@ -24,6 +24,9 @@ pytestmark = pytest.mark.engine_independent
 LIMIT = 30_000
 """Milliseconds that the browser may wait for anything."""
 LINES = 100_000
+PAGES = ["/", "/jobs/{failed}", "/workers", "/trends", "/jobs/UNKNOWN"]
+PHONE = 390
+"""Pixels."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -214,7 +217,16 @@ def test_log_is_coloured_and_cleaned(page: Page, api: HttpApi) -> None:
     expect(page.locator(".log .lines .fg-1.bold")).to_have_text("red")
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs/{failed}", "/workers", "/trends", "/jobs/UNKNOWN"])
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_as_wide_as_a_phone(context: BrowserContext, failed: Job, path: str) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    page.goto(path.format(failed=failed.id))
+
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_pages_are_accessible(context: BrowserContext, failed: Job, path: str) -> None:
     page = context.new_page()
     page.goto(path.format(failed=failed.id))
