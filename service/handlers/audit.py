@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from service.errors import documented
-from service.handlers.parameters import Admin, OnProcess
+from service.handlers.parameters import Admin, Number, OnProcess
 from service.logic import audit
 from shipway.models.audit import AuditEntry
 
@@ -29,7 +29,7 @@ async def read(
     before: Annotated[
         str | None, Query(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="only entries older than this one")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[Number, Query(ge=1, le=1000)] = 100,
 ) -> AuditPage:
     entries, following = await audit.page(process, before, limit)
     return AuditPage(entries=entries, next=following)

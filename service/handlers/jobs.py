@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 
 from service.errors import documented
-from service.handlers.parameters import Builder, JobId, OnProcess, Reader
+from service.handlers.parameters import Builder, JobId, Number, OnProcess, Reader
 from service.logic import artifacts, jobs
 from service.logic.following import follow
 from service.process import Process
@@ -49,7 +49,7 @@ async def list_jobs(
     kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
     text: Annotated[str | None, Query(max_length=256, description="only jobs whose id, image or worker has it")] = None,
     before: Annotated[str | None, Query(max_length=64, description="only jobs older than this one")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[Number, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     found, following = await jobs.page(
         process, caller.project, state=state, kind=kind, text=text, before=before, limit=limit
@@ -108,10 +108,10 @@ async def events(
     process: OnProcess,
     caller: Reader,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=MAX_NUMBER, description="number of the last event seen")
+        Number | None, Header(ge=0, le=MAX_NUMBER, description="number of the last event seen")
     ] = None,
     from_: Annotated[
-        int | None, Query(alias="from", ge=0, le=MAX_NUMBER, description="the same, as a parameter")
+        Number | None, Query(alias="from", ge=0, le=MAX_NUMBER, description="the same, as a parameter")
     ] = None,
 ) -> EventSourceResponse:
     await jobs.find(process, caller.project, id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from service.logic import access, limits
 from service.process import Process
@@ -23,6 +25,14 @@ def _process(request: Request) -> Process:
     return process
 
 
+def _written_plainly(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
+        raise PydanticCustomError("int_parsing", "expected a whole number, in digits")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_written_plainly)]
+"""A whole number in a query or a header. Pydantic alone would read one out of `+1`, `1.0` and `1_000`, too."""
 OnProcess = Annotated[Process, Depends(_process)]
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from service.errors import documented
-from service.handlers.parameters import Admin, OnProcess
+from service.handlers.parameters import Admin, Number, OnProcess
 from service.logic import webhooks
 from shipway.models.token import TokenId
 from shipway.models.webhook import Delivery, NewWebhook, Webhook, WebhookRequest
@@ -61,6 +61,6 @@ async def list_deliveries(
     id: TokenId,  # noqa: A002
     process: OnProcess,
     _: Admin,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[Number, Query(ge=1, le=1000)] = 100,
 ) -> DeliveryList:
     return DeliveryList(deliveries=await webhooks.deliveries(process, id, limit))

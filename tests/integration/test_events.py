@@ -143,7 +143,7 @@ def test_unknown_job_is_told_as_such(api: HttpApi, path: str) -> None:
     assert refusal(api.http.get(f"/v1/jobs/01JZZZZZZZZZZZZZZZZZZZZZZZ{path}")) == (404, "job-unknown")
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "9" * 30])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "1.0", "+1", "1_0", "9" * 30])
 def test_number_that_is_none_is_refused(api: HttpApi, value: str) -> None:
     job = api.succeed(script("FROM scratch", "LABEL a=b"))
 
