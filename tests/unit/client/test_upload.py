@@ -209,6 +209,7 @@ def test_a_file_that_shrinks_on_the_way_stops_the_upload(service: StandIn, root:
 
 
 async def test_reading_ahead_is_bounded_and_stops_with_the_reader() -> None:
+    before = {*threading.enumerate()}
     made: list[int] = []
 
     def endless() -> Iterator[bytes]:
@@ -222,7 +223,7 @@ async def test_reading_ahead_is_bounded_and_stops_with_the_reader() -> None:
     await anext(items)
     wait_until(lambda: len(made) >= DEPTH)
     await items.aclose()
-    wait_until(lambda: not any(t.name == "shipway-upload" for t in threading.enumerate()))
+    wait_until(lambda: not any(t.name == "shipway-upload" for t in {*threading.enumerate()} - before))
 
     assert len(made) <= DEPTH + 3
 
