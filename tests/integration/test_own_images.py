@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.integration.http_api import HttpApi
 from tests.support import python_base
 
 pytestmark = [pytest.mark.engine_independent, pytest.mark.timeout(900)]
+
+log = logging.getLogger(__name__)
 
 WHEELS = REPOSITORY / ".cache/wheels"
 IN_CONTAINER = "/var/lib/shipway/store"
@@ -69,6 +72,8 @@ def run(dockerd: Dockerd, stack: Stack, redis: str, tmp_path: Path) -> Iterator[
 
     yield start
     for name in started:
+        told = dockerd.docker("logs", "--tail=100", name)
+        log.warning("%s said: %s%s", name, told.stdout, told.stderr)  # is shown if the test fails
         dockerd.docker("rm", "--force", name)
 
 
