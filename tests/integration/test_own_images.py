@@ -13,6 +13,7 @@ from deploy.local.dockerd import Dockerd
 from deploy.local.engine import REPOSITORY
 from deploy.local.plain_http import PLAIN
 from deploy.local.ports import LOOPBACK
+from deploy.local.servers import authorization
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from tests.integration.command import Shipway
@@ -94,6 +95,14 @@ def _answers(url: str) -> bool:
         return False
 
 
+def _succeeded(url: str, token: str) -> bool:
+    try:
+        answer = httpx.get(url, headers=authorization(token), timeout=5, **PLAIN)
+    except httpx.HTTPError:
+        return False
+    return answer.is_success and answer.json()["state"] == "succeeded"
+
+
 def test_shipway_builds_itself_and_what_it_built_builds(
     base: str, dockerd: Dockerd, stack: Stack, run: Run, tmp_path: Path
 ) -> None:
@@ -113,6 +122,10 @@ def test_shipway_builds_itself_and_what_it_built_builds(
     _wait_for(f"http://{address}:8471/readyz", dockerd, worker)
 
     with HttpApi(f"http://{address}:8470", token) as api:
-        job = api.succeed(script("FROM base", f"RUN echo {(word := once())}"))
+        job_id = api.submit(script("FROM base", f"RUN echo {(word := once())}")).id
+        # Asked again and again, each time anew: seen once, the end of a stream never came through the daemon's bridge.
+        record = f"http://{address}:8470/v1/jobs/{job_id}"
+        assert wait_until(lambda: _succeeded(record, token), 90, every=0.5), dockerd.docker("logs", worker)
+        job = api.job(job_id)
         assert word in api.log(job.id)
         assert job.worker == "own"
