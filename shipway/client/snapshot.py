@@ -52,8 +52,8 @@ class Snapshot:
         self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
         self.size = sum(pack.size for pack in self.packs.values())
         self.digest = Manifest(map(_entry, tree.files, self._members)).digest
-        if settled and tree.cache.recall(tree.state) is None:
-            tree.cache.remember(tree.state, self.digest, self.size)
+        if settled and tree.cache.recall(state := tree.state) is None:
+            tree.cache.remember(state, self.digest, self.size)
 
     def forget(self) -> None:
         """Remember nothing of the tree: what was remembered turned out to be wrong."""

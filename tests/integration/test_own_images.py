@@ -123,7 +123,7 @@ def test_shipway_builds_itself_and_what_it_built_builds(
 
     with HttpApi(f"http://{address}:8470", token) as api:
         job_id = api.submit(script("FROM base", f"RUN echo {(word := once())}")).id
-        # Asked again and again, each time anew: seen three times, the end of a stream never came through the daemon's bridge.
+        # Asked anew each time: seen three times, a stream's end never came through the daemon's bridge.
         record = f"http://{address}:8470/v1/jobs/{job_id}"
         assert wait_until(lambda: _succeeded(record, token), 90, every=0.5), dockerd.docker("logs", worker)
         job = api.job(job_id)
