@@ -194,11 +194,24 @@ class BuildSpec(BuildOptions):
         return (image, source, self.dockerfile, self.target or "")
 
 
-class CommitOptions(Options):
-    """An image made by hand: start a container from an image (or take one that is there), change it, commit."""
+class _OfImageOrContainer(Options):
+    """What is done to a container: to a new one of an image, or to one that is there."""
 
     image: ImageRef | None = Field(None, description="image to start from")
     container: ContainerName | None = Field(None, description="or a container that exists on the worker named")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.image is None) == (self.container is None):
+            raise PydanticCustomError("source-missing", "give either an image or a container")
+        if self.container is not None and self.worker is None:
+            raise PydanticCustomError("worker-missing", "name the worker that has the container")
+        return self
+
+
+class CommitOptions(_OfImageOrContainer):
+    """An image made by hand: start a container from an image (or take one that is there), change it, commit."""
+
     context: ContextDigest | None = Field(None, description="context that holds the files to copy")
     run: tuple[Text, ...] = Field((), max_length=256, description="shell commands to run in the container, in order")
     copies: tuple[tuple[Text, Text], ...] = Field(
@@ -212,11 +225,7 @@ class CommitOptions(Options):
     push: bool = False
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.image is None) == (self.container is None):
-            raise PydanticCustomError("source-missing", "give either an image or a container")
-        if self.container is not None and self.worker is None:
-            raise PydanticCustomError("worker-missing", "name the worker that has the container")
+    def _files_and_where_to(self) -> Self:
         if self.container is not None and (self.run or self.copies):
             raise PydanticCustomError("container-untouched", "run and copies need an image, not a container")
         if self.copies and self.context is None:
@@ -279,20 +288,10 @@ class SaveSpec(SaveOptions):
     kind: Literal[Kind.SAVE] = Kind.SAVE
 
 
-class ExportOptions(Options):
+class ExportOptions(_OfImageOrContainer):
     """The filesystem of an image or a container as a tar."""
 
-    image: ImageRef | None = None
-    container: ContainerName | None = None
     compression: Compression = Compression.NONE
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.image is None) == (self.container is None):
-            raise PydanticCustomError("source-missing", "give either an image or a container")
-        if self.container is not None and self.worker is None:
-            raise PydanticCustomError("worker-missing", "name the worker that has the container")
-        return self
 
 
 class ExportSpec(ExportOptions):

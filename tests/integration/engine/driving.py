@@ -96,3 +96,11 @@ def script(*lines: str) -> dict[str, bytes]:
 def once() -> str:
     """Return a word that no earlier build had, so that a step with it is not cached."""
     return uuid.uuid4().hex
+
+
+async def image(engine: Engine, name: str | None = None, *lines: str) -> str:
+    """Make an image that no other test has; return its id."""
+    outcome = await build(engine, script("FROM base", *lines, f"RUN echo {once()} > /tmp/new"), builder="classic")
+    if name is not None:
+        await engine.images.tag(outcome.image_id, name)
+    return outcome.image_id
