@@ -19,41 +19,52 @@ class PackReader:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._head = bytearray()
         self._header: Header | None = None
         self._pack: Pack | None = None
         self._unpacker: Zstd | None = None
-        self._content = bytearray()
+        # One piece of memory for all packs: memory that is new for each costs more than all that is done with it.
+        self._room = memoryview(bytearray(PART))
+        self._filled = 0
         self._left = 0
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[Pack, bytes]]:
-        """Yield the packs that a chunk completes; the work is done while the iterator is consumed."""
-        self._buffer += chunk
-        while self._buffer:
-            if self._pack is None and not self._open():
-                return
-            self._take()
-            if self._left:
-                return
-            yield self._close()
+    def feed(self, chunk: bytes | bytearray) -> Iterator[tuple[Pack, memoryview]]:
+        """Yield the packs that a chunk completes; the work is done while the iterator is consumed.
+
+        A pack's content is to be read before the next one is asked for: its memory is used again.
+        """
+        rest = memoryview(chunk)
+        while rest:
+            if self._pack is None:
+                rest = self._open(rest)
+                if self._pack is None:
+                    return
+            piece, rest = rest[: self._left], rest[self._left :]
+            self._take(piece)
+            if not self._left:
+                yield self._close()
 
     def finish(self) -> None:
         """Check that the stream may end here."""
-        if self._buffer or self._pack is not None:
+        if self._head or self._header is not None:
             raise ContextError("the packs break off before their end", slug="pack-truncated")
 
-    def _open(self) -> bool:
-        """Read header and list once they are there."""
+    def _open(self, rest: memoryview) -> memoryview:
+        """Read header and list, as much of them as is there; returns what comes after them."""
         if self._header is None:
-            if len(self._buffer) < HEADER:
-                return False
-            self._header = parse_header(self._cut(HEADER))
+            rest = self._gather(rest, HEADER)
+            if len(self._head) < HEADER:
+                return rest
+            self._header = parse_header(bytes(self._head))
             if self._header is None:
                 raise _invalid("its header is of an unknown version or says impossible things")
+            self._head.clear()
         size = self._header.members * MEMBER
-        if len(self._buffer) < size:
-            return False
-        pack = Pack.of_listed(self._cut(size))
+        rest = self._gather(rest, size)
+        if len(self._head) < size:
+            return rest
+        pack = Pack.of_listed(bytes(self._head))
+        self._head.clear()
         if pack.size > PART:
             raise TooLarge(f"a pack has at most {PART} bytes", slug="pack-too-large")
         if not all(member.size for member in pack.members):
@@ -63,44 +74,47 @@ class PackReader:
             raise _invalid("its length is not that of its members")
         self._pack, self._left = pack, self._header.length
         self._unpacker = Zstd() if packed else None
-        return True
+        return rest
 
-    def _take(self) -> None:
+    def _gather(self, rest: memoryview, size: int) -> memoryview:
+        lacking = size - len(self._head)
+        self._head += rest[:lacking]
+        return rest[lacking:]
+
+    def _take(self, piece: memoryview) -> None:
         """Read content; of what is packed no more than the list says is ever held."""
-        piece = self._cut(min(self._left, len(self._buffer)))
         self._left -= len(piece)
         if self._unpacker is None:
-            self._content += piece
+            self._put(piece)
             return
-        size = self._pack.size if self._pack is not None else 0
         try:
-            for plain in self._unpacker.feed(piece):
-                self._content += plain
-                if len(self._content) > size:
-                    raise _invalid("it unpacks to more than its members")
+            for plain in self._unpacker.feed(bytes(piece)):
+                self._put(plain)
         except (ValueError, TooMuchMemoryError) as fault:
             raise _invalid(f"it can't be unpacked: {fault}") from None
 
-    def _close(self) -> tuple[Pack, bytes]:
+    def _put(self, piece: bytes | memoryview) -> None:
+        end = self._filled + len(piece)
+        if self._pack is None or end > self._pack.size:
+            raise _invalid("it unpacks to more than its members")
+        self._room[self._filled : end] = piece
+        self._filled = end
+
+    def _close(self) -> tuple[Pack, memoryview]:
         """Check every member against its digest."""
-        pack, content = self._pack, bytes(self._content)
+        pack, content = self._pack, self._room[: self._filled]
         if pack is None or len(content) != pack.size:
             raise _invalid("it unpacks to less than its members")
-        view, at = memoryview(content), 0
+        at = 0
         for member in pack.members:
-            if hashlib.sha256(view[at : at + member.size]).digest() != member.digest:
+            if hashlib.sha256(content[at : at + member.size]).digest() != member.digest:
                 raise ContextError(
                     f"the content at byte {at} of pack {pack.name} is not what its digest says", slug="pack-mismatch"
                 )
             at += member.size
         self._header = self._pack = self._unpacker = None
-        self._content.clear()
+        self._filled = 0
         return pack, content
-
-    def _cut(self, size: int) -> bytes:
-        piece = bytes(memoryview(self._buffer)[:size])
-        del self._buffer[:size]
-        return piece
 
 
 def _invalid(why: str) -> ContextError:

@@ -112,7 +112,7 @@ class BlobStore:
             await asyncio.shield(self._ledger.forget(path))
             raise
 
-    async def put(self, project: str, blob: str, content: bytes) -> None:
+    async def put(self, project: str, blob: str, content: bytes | memoryview) -> None:
         """Write a blob whose name tells its content; nothing is done if it is there already.
 
         Raises:
@@ -123,7 +123,7 @@ class BlobStore:
         if not await self._ledger.hold(path, len(content)):
             await self._write(path, content)
 
-    async def _write(self, path: str, content: bytes) -> None:
+    async def _write(self, path: str, content: bytes | memoryview) -> None:
         with _reaching_store():
             await obstore.put_async(self._store, path, content)
         try:

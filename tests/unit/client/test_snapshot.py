@@ -103,7 +103,7 @@ def test_both_ways_come_to_the_same_context(root: Path) -> None:
         reader.feed(piece)
     manifest = reader.finish()
     wire = b"".join(snapshot.wire(iter(snapshot.packs), lambda _: None))
-    sent = {pack.name: content for pack, content in packs.feed(wire)}
+    sent = {pack.name: bytes(content) for pack, content in packs.feed(wire)}
 
     assert manifest.digest == snapshot.digest == by_tar(root).digest
     assert {e.path: e.mtime_ns for e in manifest} == {e.path: e.mtime_ns for e in by_tar(root)}

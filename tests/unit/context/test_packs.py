@@ -30,7 +30,9 @@ def wire(*contents: bytes, packed: bool = False) -> bytes:
 
 def read(raw: bytes, step: int = 2**20) -> list[tuple[Pack, bytes]]:
     reader = PackReader()
-    found = [each for at in range(0, len(raw), step) for each in reader.feed(raw[at : at + step])]
+    found = [
+        (pack, bytes(content)) for at in range(0, len(raw), step) for pack, content in reader.feed(raw[at : at + step])
+    ]
     reader.finish()
     return found
 
