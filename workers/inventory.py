@@ -23,10 +23,23 @@ class Inventory:
         self._redis = redis
         self._worker = worker
         self._engine = engine
+        self._begun = False
+
+    async def begin(self) -> None:
+        """Take stock before the first job, once: what is there then, no job has brought.
+
+        Raises:
+            BuildSystemError: the daemon does not answer.
+        """
+        if not self._begun:
+            await self.refresh()
+            self._begun = True
 
     async def refresh(self) -> list[ImageOnWorker]:
         """Ask the daemon and write down what it has; returns that."""
-        seconds, _ = await self._redis.time()
+        registry = WorkerRegistry(self._redis)
+        # Before the daemon is asked: what it has then was there before any job that starts after this.
+        now = int(await registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
         images = [
             ImageOnWorker(
                 worker=self._worker,
@@ -34,12 +47,12 @@ class Inventory:
                 tags=tuple(image.tags),
                 digests=tuple(image.digests),
                 created=image.created,
-                since=float(seconds),
+                since=now,
                 size=image.size,
             )
             for image in await self._engine.images.list()
         ]
-        return await WorkerRegistry(self._redis).replace_images(self._worker, images)
+        return await registry.replace_images(self._worker, images)
 
     async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
         """Let a project see those of the images that go by one of these ids or names."""
@@ -54,5 +67,5 @@ class Inventory:
         """
         named = {job.result.image_id or "", *job.result.images, *names_of(job), *job.result.bases.values()}
         used = [image for image in images if not {image.id, *image.tags}.isdisjoint(named)]
-        made = [i.id for i in used if job.kind in BRINGING and i.since >= int(job.timings.started or 0)]
+        made = [i.id for i in used if job.kind in BRINGING and i.since > (job.timings.started or 0)]
         await WorkerRegistry(self._redis).use_images(self._worker, made, [image.id for image in used])

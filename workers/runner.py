@@ -54,6 +54,7 @@ async def run(parts: Parts, job_id: str) -> None:
         return
     try:
         await parts.engine.ping()
+        await patiently(parts.inventory.begin, limit=CLAIMING)
     except BuildSystemError as fault:
         log.warning("takes no job: the daemon does not answer", job=job_id, fault=fault.message)
         await _remind(parts, job_id, REMIND)

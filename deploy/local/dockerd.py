@@ -6,16 +6,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.local import bridge, leftovers, ownership
 from deploy.local.docker_api import DockerAPI
 from deploy.local.engine import INSTALLED, Engine
-from deploy.local.processes import Child, PartError
+from deploy.local.processes import Child, Part, PartError
 
 
-class Dockerd:
+class Dockerd(Part):
     """`dockerd` with its own socket, state, bridge and cgroup; needs root.
 
     Args:
@@ -98,13 +96,6 @@ class Dockerd:
     def kill(self) -> None:
         """`kill -9` the daemon and leave its containers, mounts and bridge as they are, for fault tests."""
         self.child.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.stop()
 
     def _write_configuration(self) -> None:
         ownership.write_record(self.name, self.data_root)

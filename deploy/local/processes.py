@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from deploy.local.waiting import wait_until
 
@@ -120,3 +123,28 @@ class Child:
             os.killpg(self.pid, number)  # start_new_session made the pid the group's id
         except (ProcessLookupError, PermissionError):
             return
+
+
+class Part(ABC):
+    """One process of a stack; it runs while entered.
+
+    Attributes:
+        child: the process.
+    """
+
+    child: Child
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it (again, with what it had) and wait until it serves; raises PartError."""
+
+    def stop(self) -> None:
+        """End it, and wait until it has ended."""
+        self.child.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.local.ports import LOOPBACK, answers, free_port
-from deploy.local.processes import Child
+from deploy.local.processes import Child, Part
 
 
-class RedisServer:
+class RedisServer(Part):
     """`redis-server` on 127.0.0.1, its append-only file in `state` (DESIGN §4: `appendfsync always`, `noeviction`).
 
     Args:
@@ -42,16 +40,6 @@ class RedisServer:
         self.state.mkdir(parents=True, exist_ok=True)
         # A server that is still reading its file answers -LOADING, which is not ready.
         self.child.start(lambda: answers(self.port, b"PING\r\n", b"+PONG"))
-
-    def stop(self) -> None:
-        self.child.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.stop()
 
     def _arguments(self) -> list[str]:
         settings = {

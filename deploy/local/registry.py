@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.local.authority import Certificate
 from deploy.local.htpasswd import entry
 from deploy.local.ports import LOOPBACK, answers, free_port
-from deploy.local.processes import Child
+from deploy.local.processes import Child, Part
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Login:
     password: str
 
 
-class Registry:
+class Registry(Part):
     """A registry of this machine.
 
     On 127.0.0.1 every daemon takes it as an insecure one without being told. On another address it needs a certificate
@@ -63,16 +61,6 @@ class Registry:
         # JSON is YAML: no YAML library for six settings.
         (self.state / "config.yml").write_text(json.dumps(self._config(), indent=2))
         self.child.start(self._ready)
-
-    def stop(self) -> None:
-        self.child.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.stop()
 
     def _ready(self) -> bool:
         # 200, 401 where a login is needed, 400 where TLS is: in each case it serves.

@@ -14,7 +14,7 @@ import httpx
 from deploy.local.engine import REPOSITORY
 from deploy.local.plain_http import PLAIN
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.processes import Child, PartError
+from deploy.local.processes import Child, Part, PartError
 
 GRACE = 5.0
 """Seconds that running jobs get when a worker of the local stack stops; what is unfinished goes back to the queue."""
@@ -45,7 +45,7 @@ class Shared:
         }
 
 
-class Service:
+class Service(Part):
     """The HTTP service under uvicorn on 127.0.0.1."""
 
     def __init__(self, shared: Shared, state: Path, *, port: int | None = None) -> None:
@@ -67,9 +67,6 @@ class Service:
         self.child.start(self.ready, limit=60)
         if not self.token or not self._accepts(self.token):
             self.issue_token()
-
-    def stop(self) -> None:
-        self.child.stop()
 
     @property
     def token(self) -> str:
@@ -120,7 +117,7 @@ def write_secret(file: Path, secret: str) -> None:
         output.write(secret)
 
 
-class WorkerProcess:
+class WorkerProcess(Part):
     """A worker bound to the daemon at `docker_host`.
 
     Args:

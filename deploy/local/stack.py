@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 from deploy.local.dockerd import Dockerd
 from deploy.local.engine import INSTALLED, Engine
 from deploy.local.ports import free_port, is_free
-from deploy.local.processes import Child, PartError
+from deploy.local.processes import Child, Part, PartError
 from deploy.local.redis import RedisServer
 from deploy.local.registry import Registry
 from deploy.local.servers import Service, Shared, WorkerProcess, write_secret
@@ -50,14 +50,7 @@ class Plan:
         return wanted if wanted and wanted < 2**16 and is_free(wanted) else free_port()
 
 
-class _Part(Protocol):
-    @property
-    def child(self) -> Child: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-P = TypeVar("P", bound=_Part)
+P = TypeVar("P", bound=Part)
 T = TypeVar("T")
 
 
@@ -80,7 +73,7 @@ class Stack:
         self._redis, self.registry, self.dockerd = redis, registry, dockerd
         self._service: Service | None = None
         self._shared: Shared | None = None
-        self._own: list[_Part] = []
+        self._own: list[Part] = []
         self._exit = ExitStack()
 
     @property

@@ -10,7 +10,7 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
@@ -39,16 +39,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
-    made = browser.new_context(base_url=stack.service.url)
-    made.set_default_timeout(LIMIT)
-    page = made.new_page()
+@pytest.fixture(scope="module")
+def login(browser: Browser, stack: Stack) -> StorageState:
+    """What a browser keeps of somebody who has logged in."""
+    page = browser.new_page(base_url=stack.service.url)
     page.goto("/")
     page.get_by_label("Token").fill(stack.token)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/")
-    page.close()
+    state = page.context.storage_state()
+    page.context.close()
+    return state
+
+
+@pytest.fixture
+def context(browser: Browser, stack: Stack, login: StorageState) -> Iterator[BrowserContext]:
+    made = browser.new_context(base_url=stack.service.url, storage_state=login)
+    made.set_default_timeout(LIMIT)
     yield made
     made.close()
 

@@ -150,7 +150,7 @@ async def test_repository_is_fetched_by_gits_own_protocol(remote: Remote, reposi
 @pytest.mark.parametrize("protocol", ["http", "git", "ssh"])
 async def test_repository_inside_is_not_even_connected_to(remote: Remote, protocol: str) -> None:
     with Web() as inside:
-        slug = await refused(remote, f"{protocol}://{inside.host}/app.git")
+        slug = await refused(remote, f"{protocol}://{inside.address}/app.git")
 
     assert slug == "remote-forbidden"
     assert inside.asked == []

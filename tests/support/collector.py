@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.support.server import HttpServer
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Collected:
     attributes: dict[str, Any]
 
 
-class Collector:
+class Collector(HttpServer):
     """Takes spans while entered.
 
     Attributes:
@@ -39,8 +40,7 @@ class Collector:
     def __init__(self) -> None:
         self.spans: list[Collected] = []
         self.raw = b""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
 
     @property
     def env(self) -> dict[str, str]:
@@ -54,14 +54,6 @@ class Collector:
     def of_trace(self, trace: str) -> list[Collected]:
         """The spans of one trace, by when they began."""
         return sorted((span for span in list(self.spans) if span.trace == trace), key=lambda span: span.start)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _take(self, body: bytes) -> None:
         self.raw += body

@@ -7,15 +7,13 @@ import json
 import re
 import socket
 import struct
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 
 from deploy.local.ports import LOOPBACK
+from tests.support.server import HttpServer
 
 CHUNK = 65_536
 RESET = struct.pack("ii", 1, 0)
@@ -48,7 +46,7 @@ class Fault:
 CODES = {401: "UNAUTHORIZED", 403: "DENIED", 404: "NAME_UNKNOWN", 429: "TOOMANYREQUESTS"}
 
 
-class FaultyRegistry:
+class FaultyRegistry(HttpServer):
     """Passes everything to the registry on a port of this machine, but for the faults it is told."""
 
     def __init__(self, target: int) -> None:
@@ -60,14 +58,7 @@ class FaultyRegistry:
             owner = registry
             upstream = target
 
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="faulty registry", daemon=True)
-
-    @property
-    def address(self) -> str:
-        """Host and port, as image names begin with."""
-        return f"{LOOPBACK}:{self._server.server_address[1]}"
+        super().__init__(Handler)
 
     def fault(
         self, request: str, status: int, *, times: int = FOREVER, headers: Mapping[str, str] | None = None
@@ -80,15 +71,6 @@ class FaultyRegistry:
     def heal(self) -> None:
         """Have no faults any more."""
         self.faults.clear()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Mapping
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from deploy.local.ports import LOOPBACK, free_port, is_free
 from deploy.local.processes import Child
+from tests.support.server import HttpServer
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -23,7 +23,7 @@ AUTHOR = {
 }
 
 
-class SourceServer:
+class SourceServer(HttpServer):
     """Serves a folder: files as they are, what lies below `NAME.git/` through `git http-backend`."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,23 +32,7 @@ class SourceServer:
         class Handler(_Handler):
             root = folder
 
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="source server", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Of the folder, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
 
 class GitDaemon:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Self
+
+from tests.support.server import HttpServer
 
 UPLOAD_PACK = "git-upload-pack"
 
 
-class Web:
+class Web(HttpServer):
     """Serves on an address of loopback.
 
     Attributes:
@@ -67,14 +67,4 @@ class Web:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self._server = ThreadingHTTPServer((address, 0), Handler)
-        self.host = f"{address}:{self._server.server_port}"
-        self.url = f"http://{self.host}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, address)
