@@ -13,6 +13,7 @@ from deploy.local.dockerd import Dockerd
 from tests.chaos.small_disk import SmallDisk
 from tests.integration.command import Shipway
 from tests.integration.contexts import once
+from tests.integration.extra_worker import extra_worker
 from tests.integration.fleet import Fleet
 from tests.integration.leftovers import nothing_left
 
@@ -30,11 +31,8 @@ def small(fleet: Fleet, tmp_path: Path) -> Iterator[Dockerd]:
     ):
         base_image.make(daemon.api)
         settings = {"SHIPWAY_WORKER_MIN_FREE_BYTES": "1"}  # or it would not even try
-        worker = fleet.stack.add_worker(WORKER, docker_host=daemon.host, concurrency=4, settings=settings)
-        try:
+        with extra_worker(fleet.stack, WORKER, docker_host=daemon.host, concurrency=4, settings=settings):
             yield daemon
-        finally:
-            worker.stop()
 
 
 def test_what_does_not_fit_is_told_and_leaves_nothing(shipway: Shipway, fleet: Fleet, small: Dockerd) -> None:

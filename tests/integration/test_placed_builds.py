@@ -9,6 +9,7 @@ import pytest
 
 from shipway.models.job import Job
 from tests.integration.contexts import once, script
+from tests.integration.extra_worker import extra_worker
 from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
 
@@ -57,8 +58,7 @@ def test_busy_worker_leaves_the_next_build_to_another_one_after_a_while(api: Htt
 
 def test_build_whose_worker_is_gone_is_taken_by_another_one_soon(api: HttpApi, fleet: Fleet) -> None:
     """Even while the dead one still counts as alive."""
-    worker = fleet.stack.add_worker("mortal")
-    try:
+    with extra_worker(fleet.stack, "mortal") as worker:
         jobs = (build(api, f"image-{once()}") for _ in range(100))
         own = next(job for job in jobs if job.placed == "mortal")
         worker.child.kill()
@@ -69,5 +69,3 @@ def test_build_whose_worker_is_gone_is_taken_by_another_one_soon(api: HttpApi, f
         assert own.worker == "mortal"
         assert (moved.placed, moved.worker) in {("mortal", "one"), ("mortal", "two")}
         assert time.monotonic() - began < 15
-    finally:
-        worker.stop()

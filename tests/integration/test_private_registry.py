@@ -19,6 +19,7 @@ from deploy.local.ports import free_port
 from deploy.local.registry import Login, Registry
 from tests.integration.command import Shipway, write
 from tests.integration.contexts import once
+from tests.integration.extra_worker import extra_worker
 from tests.integration.fleet import Fleet
 from tests.integration.leftovers import nothing_left
 
@@ -73,11 +74,8 @@ def private(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             base_image.make(daemon.api)
             config, programs = folder / "config", folder / "bin"
             settings = {"SHIPWAY_WORKER_DOCKER_CONFIG": str(config), "PATH": f"{programs}:{os.environ['PATH']}"}
-            worker = fleet.stack.add_worker(WORKER, docker_host=daemon.host, settings=settings)
-            try:
+            with extra_worker(fleet.stack, WORKER, docker_host=daemon.host, settings=settings):
                 yield Private(registry, daemon, trusted, config, programs)
-            finally:
-                worker.stop()
     finally:
         trusted.unlink()
         trusted.parent.rmdir()

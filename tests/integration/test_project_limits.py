@@ -14,6 +14,7 @@ from deploy.local.redis import RedisServer
 from deploy.local.servers import Service, Shared
 from deploy.local.stack import Stack
 from tests.integration.contexts import once, script, tar_of
+from tests.integration.extra_worker import extra_worker
 from tests.integration.http_api import TAR, HttpApi, made, refusal
 from tests.support.source_server import SourceServer
 
@@ -115,10 +116,12 @@ def test_requests_beyond_its_projects_pace_are_told_to_wait(common: HttpApi) -> 
 def terse(stack: Stack) -> Iterator[HttpApi]:
     """A project that may write and fetch little, and a worker that knows."""
     extra = {"SHIPWAY_PROJECT_LIMITS": json.dumps({"terse": {"max_log_bytes": LOG, "max_artifact_bytes": 30_000}})}
-    worker = stack.add_worker("terse", settings=extra)
-    with HttpApi(stack.service.url, stack.token) as admin, of_project(admin, "terse") as api:
+    with (
+        extra_worker(stack, "terse", settings=extra),
+        HttpApi(stack.service.url, stack.token) as admin,
+        of_project(admin, "terse") as api,
+    ):
         yield api
-    worker.stop()
 
 
 def test_log_beyond_its_projects_limit_is_left_out_and_says_so(terse: HttpApi, api: HttpApi) -> None:

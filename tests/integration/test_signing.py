@@ -12,6 +12,7 @@ from deploy.local.registry import Registry
 from deploy.local.stack import Stack
 from shipway.models.job import Job, JobState
 from tests.integration.contexts import once, script
+from tests.integration.extra_worker import extra_worker
 from tests.integration.http_api import HttpApi
 
 pytestmark = pytest.mark.engine_independent
@@ -28,9 +29,8 @@ def signer(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         "SHIPWAY_WORKER_SIGNER_TIMEOUT": "5",
         "SHIPWAY_MAX_ATTEMPTS": "1",
     }
-    worker = stack.add_worker("signing", settings=settings)
-    yield program
-    worker.stop()
+    with extra_worker(stack, "signing", settings=settings):
+        yield program
 
 
 @pytest.fixture

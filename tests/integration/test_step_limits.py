@@ -10,6 +10,7 @@ from deploy.local.dockerd import Dockerd
 from deploy.local.stack import Stack
 from shipway.storage.workers import HEARTBEAT
 from tests.integration.contexts import once, script
+from tests.integration.extra_worker import extra_worker
 from tests.integration.http_api import HttpApi
 
 MEMORY = 64 * 2**20
@@ -25,10 +26,8 @@ def capped(stack: Stack) -> Iterator[HttpApi]:
         "SHIPWAY_WORKER_STEP_PIDS": "234",
         "SHIPWAY_WORKER_CGROUP_PARENT": "/shipway-steps",
     }
-    worker = stack.add_worker(CAPPED, settings=settings)
-    with HttpApi(stack.service.url, stack.token) as api:
+    with extra_worker(stack, CAPPED, settings=settings), HttpApi(stack.service.url, stack.token) as api:
         yield api
-    worker.stop()
 
 
 SHOWN = (
