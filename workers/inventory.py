@@ -20,7 +20,7 @@ class Inventory:
     """The images of one worker's daemon, as every other part sees them."""
 
     def __init__(self, redis: Redis, worker: str, engine: Engine) -> None:
-        self._redis = redis
+        self._registry = WorkerRegistry(redis)
         self._worker = worker
         self._engine = engine
         self._begun = False
@@ -37,9 +37,8 @@ class Inventory:
 
     async def refresh(self) -> list[ImageOnWorker]:
         """Ask the daemon and write down what it has; returns that."""
-        registry = WorkerRegistry(self._redis)
         # Before the daemon is asked: what it has then was there before any job that starts after this.
-        now = int(await registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
+        now = int(await self._registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
         images = [
             ImageOnWorker(
                 worker=self._worker,
@@ -52,13 +51,13 @@ class Inventory:
             )
             for image in await self._engine.images.list()
         ]
-        return await registry.replace_images(self._worker, images)
+        return await self._registry.replace_images(self._worker, images)
 
     async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
         """Let a project see those of the images that go by one of these ids or names."""
         ids = [image.id for image in images if not {image.id, *image.tags}.isdisjoint(names)]
         if ids:
-            await WorkerRegistry(self._redis).give_images(project, ids)
+            await self._registry.give_images(project, ids)
 
     async def note_use(self, job: Job, images: Iterable[ImageOnWorker]) -> None:
         """Remember when which of this worker's own images were used last.
@@ -68,4 +67,4 @@ class Inventory:
         named = {job.result.image_id or "", *job.result.images, *names_of(job), *job.result.bases.values()}
         used = [image for image in images if not {image.id, *image.tags}.isdisjoint(named)]
         made = [i.id for i in used if job.kind in BRINGING and i.since > (job.timings.started or 0)]
-        await WorkerRegistry(self._redis).use_images(self._worker, made, [image.id for image in used])
+        await self._registry.use_images(self._worker, made, [image.id for image in used])

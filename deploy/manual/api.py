@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from deploy.manual.markdown import GENERATED, code, prose, table
@@ -64,10 +65,10 @@ def _contents(content: Schema) -> Iterator[str]:
 def _answers(responses: Schema) -> Iterator[str]:
     """Successes with what they hold; errors all hold the same, so their codes say enough."""
     for status, answer in sorted(responses.items()):
-        if int(status) < 400:  # noqa: PLR2004 - where errors begin
+        if int(status) < HTTPStatus.BAD_REQUEST:
             held = " or ".join(_contents(answer.get("content", {})))
             yield f"{code(status)} {held}".strip()
-    errors = [code(status) for status in sorted(responses) if int(status) >= 400]  # noqa: PLR2004
+    errors = [code(status) for status in sorted(responses) if int(status) >= HTTPStatus.BAD_REQUEST]
     if errors:
         yield f"errors {', '.join(errors)}"
 

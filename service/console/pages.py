@@ -87,7 +87,7 @@ async def logout() -> Response:
 
 
 @router.get("/jobs/{id}")
-async def show_job(id: JobId, process: OnProcess, caller: Reader) -> HTMLResponse:  # noqa: A002
+async def show_job(id: JobId, process: OnProcess, caller: Reader) -> HTMLResponse:  # noqa: A002  (the route's own word)
     job = await jobs.find(process, caller.project, id)
     ended = job.state.final
     return page(

@@ -23,12 +23,12 @@ class PackReader:
         self._header: Header | None = None
         self._pack: Pack | None = None
         self._unpacker: Zstd | None = None
-        # One piece of memory for all packs: memory that is new for each costs more than all that is done with it.
+        # One piece of memory for all packs: new memory for each is dear where the system has to find its pages first.
         self._room = memoryview(bytearray(PART))
         self._filled = 0
         self._left = 0
 
-    def feed(self, chunk: bytes | bytearray) -> Iterator[tuple[Pack, memoryview]]:
+    def feed(self, chunk: bytes) -> Iterator[tuple[Pack, memoryview]]:
         """Yield the packs that a chunk completes; the work is done while the iterator is consumed.
 
         A pack's content is to be read before the next one is asked for: its memory is used again.
