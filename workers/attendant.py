@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import structlog
+from celery.signals import worker_shutdown
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -37,15 +38,22 @@ log = structlog.get_logger(__name__)
 
 
 def start(settings: WorkerSettings, consumer: Consumer) -> None:
-    """Start the attendant's threads; they end with the process."""
+    """Start the attendant's threads; they end with the process, and the worker is off the list then."""
     metrics.CAPACITY.set(settings.worker_concurrency)
     attendant = Attendant(settings, Intake(consumer, settings.queues))
     pages.serve(settings.worker_host, settings.worker_port, attendant.why_not)
-    threading.Thread(target=lambda: asyncio.run(attendant.run()), name="attendant", daemon=True).start()
+    thread = threading.Thread(target=lambda: asyncio.run(attendant.run()), name="attendant", daemon=True)
+    thread.start()
+
+    def sign_off(**_: object) -> None:
+        attendant.end()
+        thread.join(HEARTBEAT)
+
+    worker_shutdown.connect(sign_off, weak=False)
 
 
 class Attendant:
-    """Goes round every few seconds for as long as the worker lives."""
+    """Goes round every few seconds for as long as the worker lives, and takes it off the list at its end."""
 
     def __init__(self, settings: WorkerSettings, intake: Intake) -> None:
         self._settings = settings
@@ -55,6 +63,8 @@ class Attendant:
         self._usage: Callable[[], DiskUsage | None] = lambda: None
         self._drained = False
         self._without_redis = False
+        self._ended = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def why_not(self) -> str:
         """Why this worker takes no jobs; '' if it does."""
@@ -64,8 +74,14 @@ class Attendant:
             return "drained"
         return self._problem or ("Redis does not answer" if self._without_redis else "")
 
+    def end(self) -> None:
+        """Let `run` come to its end, from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+
     async def run(self) -> None:
-        """Look after everything until the process ends."""
+        """Look after everything until `end` is called, when the pool has ended, or the process dies."""
+        self._loop = asyncio.get_running_loop()
         redis = connect(self._settings.redis_url)
         jobs, workers = JobStore(redis, self._settings), WorkerRegistry(redis)
         blobs = BlobStore(self._settings.store_url, redis, self._settings.limits_of, self._settings.retention)
@@ -74,20 +90,29 @@ class Attendant:
         keeper = DiskKeeper(self._settings, redis, lambda: self._disk and self._disk[0])
         self._usage = lambda: keeper.usage
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(reaper.run())
-            tasks.create_task(self._postman(redis, jobs).run())
-            tasks.create_task(keeper.run())
-            while True:
-                try:
-                    await self._round(redis, jobs, workers)
-                except Exception:  # a worker that no longer looks after itself would take jobs unseen
-                    log.exception("the attendant stumbled")
-                await asyncio.sleep(HEARTBEAT)
+            duties = [
+                tasks.create_task(self._rounds(redis, jobs, workers)),
+                tasks.create_task(reaper.run()),
+                tasks.create_task(self._postman(redis, jobs).run()),
+                tasks.create_task(keeper.run()),
+            ]
+            await self._ended.wait()
+            for duty in duties:
+                duty.cancel()
+        await _reaching_redis(workers.withdraw(self._settings.worker_name))
 
     def _postman(self, redis: Redis, jobs: JobStore) -> Postman:
         sealer = Sealer(self._settings.secret_keys.get_secret_value())
         webhooks = WebhookStore(redis, sealer, self._settings.retention)
         return Postman(webhooks, jobs, sealer, Egress(self._settings.fetch_allow), self._settings.lease)
+
+    async def _rounds(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
+        while True:
+            try:
+                await self._round(redis, jobs, workers)
+            except Exception:  # a worker that no longer looks after itself would take jobs unseen
+                log.exception("the attendant stumbled")
+            await asyncio.sleep(HEARTBEAT)
 
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None

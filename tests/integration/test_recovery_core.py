@@ -225,6 +225,14 @@ def test_stopping_worker_lets_a_short_job_finish(api: HttpApi, hasty: Stack) -> 
     assert (ended.state, ended.attempt) == (JobState.SUCCEEDED, 1)
 
 
+def test_stopped_worker_is_off_the_list_at_once(api: HttpApi, hasty: Stack) -> None:
+    hasty.workers[WORKER].stop()
+    listed = api.http.get("/v1/workers").json()["workers"]
+    hasty.workers[WORKER].start()
+
+    assert listed == []
+
+
 def test_nothing_is_left_running_and_no_job_in_limbo(api: HttpApi, database: redis.Redis) -> None:
     """After all of the above: the sets that drive recovery are empty, and so is the worker's own."""
     assert wait_until(lambda: database.zcard(keys.RUNNING) == 0)
