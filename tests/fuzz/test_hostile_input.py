@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import tarfile
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+import zstandard
 from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +23,12 @@ from shipway.context import dockerfile
 from shipway.context.decompress import Decompressor
 from shipway.context.dockerignore import PatternMatcher, read_patterns
 from shipway.context.limits import Limits
+from shipway.context.listing import ListingReader
+from shipway.context.packreader import PackReader
+from shipway.context.packs import PLAIN, ZSTD, Member, Pack, header_of
 from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import ContextError, InvalidRequest, RequestError
-from shipway.models.context import Entry, EntryType
+from shipway.models.context import Entry, EntryType, Manifest
 from shipway.models.reference import Reference
 from shipway.models.request import BuildRequest
 from shipway.models.spec import BuildSpec
@@ -39,8 +45,18 @@ DIGESTS = st.sampled_from(["", "sha256:a", "sha256:b", "x"])
 
 
 @st.composite
+def spoilt(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
+    """Bytes with some of them changed, and perhaps the end cut off."""
+    raw = bytearray(draw(whole)[: draw(st.integers(0, 8000))])
+    for at, byte in draw(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=6)):
+        if at < len(raw):
+            raw[at] = byte
+    return bytes(raw)
+
+
+@st.composite
 def archives(draw: st.DrawFn) -> bytes:
-    """A tar of odd members, with some of its bytes changed."""
+    """A tar of odd members."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=draw(st.sampled_from([0, 1, 2]))) as tar:
         for name, kind, size, link in draw(
@@ -50,32 +66,105 @@ def archives(draw: st.DrawFn) -> bytes:
             member.type, member.size, member.linkname = bytes([kind]), size, link
             with contextlib.suppress(ValueError, UnicodeError):
                 tar.addfile(member, io.BytesIO(bytes(size)))
-    raw = bytearray(file.getvalue()[: draw(st.integers(0, 8000))])
-    for at, byte in draw(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=6)):
-        if at < len(raw):
-            raw[at] = byte
-    return bytes(raw)
+    return file.getvalue()
+
+
+@st.composite
+def packs(draw: st.DrawFn) -> bytes:
+    """Packs as a client sends them, perhaps of nothing, or of what they do not say."""
+    raw = b""
+    for contents in draw(st.lists(st.lists(st.binary(max_size=300), max_size=4), max_size=3)):
+        pack = Pack(tuple(Member(len(content), hashlib.sha256(content).digest()) for content in contents))
+        body = b"".join(contents) + draw(st.just(b"") | st.binary(max_size=9))
+        encoding = draw(st.sampled_from([PLAIN, ZSTD]))
+        if encoding == ZSTD:
+            body = zstandard.ZstdCompressor().compress(body)
+        raw += header_of(pack, encoding, len(body)) + body
+    return raw
+
+
+ODD: st.SearchStrategy[object] = TEXTS | st.sampled_from(
+    ["", "/", "..", "é\0", "A" * 64, -2, 1 << 64, 0.5, True, None, [], ["a"], [None], {}]
+)
+"""What a field of a listing does not expect."""
+
+
+@st.composite
+def listings(draw: st.DrawFn) -> bytes:
+    """Entries as a client says them, some with one odd field, or with one too many."""
+    rows: list[list[object]] = []
+    for path in draw(st.lists(st.text("abc/.é", min_size=1, max_size=5), max_size=6)):
+        mode, size, pack = draw(st.integers(0, 0o7777)), draw(st.integers(0, 9)), draw(st.integers(-1, 1))
+        digests = [draw(st.sampled_from("abc")) * 64] if size else []
+        file = [path, "file", mode, size, 0, "", digests, pack]
+        row = draw(
+            st.sampled_from([file, [path, "dir", mode, 0, 0, "", [], -1], [path, "symlink", 0, 0, 0, "a", [], -1]])
+        )
+        if (at := draw(st.integers(-8, 9))) > 0:
+            row[at - 1 :] = [draw(ODD), *row[at:]]
+        rows.append(row)
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
 def inside(path: str) -> bool:
     return not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
 
 
-@given(archives() | st.binary(max_size=2000), st.integers(1, 700))
-def test_archive(raw: bytes, cut: int) -> None:
+def within_limits(manifest: Manifest) -> bool:
+    return (
+        all(inside(entry.path) for entry in manifest)
+        and len(manifest) <= LIMITS.max_entries
+        and manifest.size <= LIMITS.max_bytes
+    )
+
+
+def cut(raw: bytes, size: int) -> list[bytes]:
+    return [raw[start : start + size] for start in range(0, len(raw), size)]
+
+
+CUTS = st.integers(1, 700)
+"""Sizes of the chunks in which something comes."""
+
+
+@given(spoilt(archives()) | st.binary(max_size=2000), CUTS)
+def test_archive(raw: bytes, size: int) -> None:
     unpacking, indexer = Decompressor(LIMITS), TarIndexer(LIMITS, "blob")
     try:
-        for start in range(0, len(raw), cut):
-            for piece in unpacking.feed(raw[start : start + cut]):
+        for chunk in cut(raw, size):
+            for piece in unpacking.feed(chunk):
                 indexer.feed(piece)
         for piece in unpacking.finish():
             indexer.feed(piece)
         manifest = indexer.finish()
     except RequestError:
         return
-    assert all(inside(entry.path) for entry in manifest)
-    assert len(manifest) <= LIMITS.max_entries
-    assert manifest.size <= LIMITS.max_bytes
+    assert within_limits(manifest)
+
+
+@given(packs() | spoilt(packs()), CUTS)
+def test_packs(raw: bytes, size: int) -> None:
+    reader = PackReader()
+    with contextlib.suppress(RequestError):
+        for chunk in cut(raw, size):
+            for pack, content in reader.feed(chunk):
+                at = 0
+                for member in pack.members:
+                    assert hashlib.sha256(content[at : at + member.size]).digest() == member.digest
+                    at += member.size
+                assert at == len(content)
+        reader.finish()
+
+
+@given(listings() | spoilt(listings()), CUTS)
+def test_listing(raw: bytes, size: int) -> None:
+    reader = ListingReader(LIMITS)
+    try:
+        for chunk in cut(raw, size):
+            reader.feed(chunk)
+        manifest = reader.finish()
+    except RequestError:
+        return
+    assert within_limits(manifest)
 
 
 @given(st.binary(max_size=60) | st.text("!*?[]^-/\\.ab#\n ", max_size=30), st.lists(NAMES, max_size=4))
