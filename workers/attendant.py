@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -35,6 +36,9 @@ from workers.settings import WorkerSettings
 from workers.sweeping import sweep
 
 log = structlog.get_logger(__name__)
+
+STOCK_REST = 20
+"""How many times as long as listing all of its images a daemon is left alone after it."""
 
 
 def start(settings: WorkerSettings, consumer: Consumer) -> None:
@@ -92,6 +96,7 @@ class Attendant:
         async with asyncio.TaskGroup() as tasks:
             duties = [
                 tasks.create_task(self._rounds(redis, jobs, workers)),
+                tasks.create_task(self._take_stock(redis)),
                 tasks.create_task(reaper.run()),
                 tasks.create_task(self._postman(redis, jobs).run()),
                 tasks.create_task(keeper.run()),
@@ -114,13 +119,25 @@ class Attendant:
                 log.exception("the attendant stumbled")
             await asyncio.sleep(HEARTBEAT)
 
+    async def _take_stock(self, redis: Redis) -> None:
+        """Tell the others which images the daemon has: jobs tell of theirs at once, this finds the rest."""
+        while True:
+            began = time.monotonic()
+            try:
+                async with Engine(self._settings.docker_host) as engine:
+                    await Inventory(redis, self._settings.worker_name, engine).refresh()
+            except (ShipwayError, RedisError, OSError) as fault:
+                log.warning("can't list the daemon's images", fault=repr(fault))
+            except Exception:
+                log.exception("taking stock stumbled")
+            await asyncio.sleep(max(HEARTBEAT, STOCK_REST * (time.monotonic() - began)))
+
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None
         try:
             async with asyncio.timeout(3 * HEARTBEAT), Engine(self._settings.docker_host) as engine:
                 daemon = await engine.describe()
                 self._problem = self._disk_problem(daemon.data_root)
-                await _reaching_redis(Inventory(redis, self._settings.worker_name, engine).refresh())
                 await _reaching_redis(sweep(engine, jobs))
         except (ShipwayError, TimeoutError) as fault:
             if daemon is None:

@@ -64,8 +64,10 @@ class DiskKeeper:
 
     async def look(self, engine: Engine) -> None:
         """Measure, and free what is too much."""
+        # Asked before the daemon is: what a job brings while it measures is not gone.
+        said = await self._registry.own_images(self._settings.worker_name)
         usage = await self._measured(engine)
-        own = await self._own(usage)
+        own = await self._still_there(said, usage)
         excess = self._excess(usage, own)
         if excess.bytes <= 0:
             return
@@ -85,11 +87,8 @@ class DiskKeeper:
         metrics.DAEMON_IMAGES.set(usage.layers)
         return usage
 
-    async def _own(self, usage: DiskUsage) -> dict[str, float]:
-        """This worker's own images that are still there, least recently used first, and when that was."""
-        name = self._settings.worker_name
-        own = await self._registry.own_images(name)
-        await self._registry.disown_images(name, own.keys() - usage.images.keys())
+    async def _still_there(self, own: dict[str, float], usage: DiskUsage) -> dict[str, float]:
+        await self._registry.disown_images(self._settings.worker_name, own.keys() - usage.images.keys())
         return {image: used for image, used in own.items() if image in usage.images}
 
     def _excess(self, usage: DiskUsage, own: dict[str, float]) -> Excess:

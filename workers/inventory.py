@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import datetime
 
 from redis.asyncio import Redis
 
+from shipway.exceptions import BuildUserError
 from shipway.models.image import ImageOnWorker
 from shipway.models.job import Job, names_of
 from shipway.models.spec import Kind
@@ -14,6 +17,15 @@ from workers.engine import Engine
 
 BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL})
 """Jobs that bring images onto their worker, which their project may see from then on."""
+
+
+def names_in(job: Job) -> set[str]:
+    """Ids and names of the images that a job made, brought, names or builds upon."""
+    return {*job.result.images, *names_of(job), *job.result.bases.values(), job.result.image_id or ""} - {""}
+
+
+def _goes_by(image: ImageOnWorker, names: Collection[str]) -> bool:
+    return not {image.id, *image.tags, *image.digests}.isdisjoint(names)
 
 
 class Inventory:
@@ -36,26 +48,57 @@ class Inventory:
             self._begun = True
 
     async def refresh(self) -> list[ImageOnWorker]:
-        """Ask the daemon and write down what it has; returns that."""
+        """Ask the daemon for all its images, which may take long, and write them down; returns them."""
         # Before the daemon is asked: what it has then was there before any job that starts after this.
-        now = int(await self._registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
+        now = await self._now()
         images = [
             ImageOnWorker(
                 worker=self._worker,
                 id=image.id,
-                tags=tuple(image.tags),
-                digests=tuple(image.digests),
+                tags=image.tags,
+                digests=image.digests,
                 created=image.created,
                 since=now,
                 size=image.size,
             )
             for image in await self._engine.images.list()
         ]
-        return await self._registry.replace_images(self._worker, images)
+        return await self._registry.replace_images(self._worker, images, now)
+
+    async def after(self, job: Job) -> list[ImageOnWorker]:
+        """Write down what a job has done to the daemon's images; returns all that it has, as far as is known."""
+        return await (self.refresh() if job.kind is Kind.PRUNE else self.look_at(names_in(job)))
+
+    async def look_at(self, names: Collection[str]) -> list[ImageOnWorker]:
+        """Ask the daemon for the images that go, or went, by some ids and names, and write down what became of them.
+
+        It costs the same however many others there are. Returns all that the daemon has, as far as is known.
+        """
+        named = [image.id for image in await self._registry.images_on(self._worker) if _goes_by(image, names)]
+        found: list[ImageOnWorker] = []
+        for name in {*named, *names}:
+            with suppress(BuildUserError):  # it is gone, or the name of something else
+                image = await self._engine.images.inspect(name)
+                found.append(
+                    ImageOnWorker(
+                        worker=self._worker,
+                        id=image.id,
+                        tags=image.tags,
+                        digests=image.digests,
+                        created=int(datetime.fromisoformat(image.created).timestamp()) if image.created else 0,
+                        since=await self._now(),
+                        size=image.size,
+                    )
+                )
+        gone = {*named} - {image.id for image in found}
+        return await self._registry.update_images(self._worker, found, gone)
+
+    async def _now(self) -> float:
+        return int(await self._registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
 
     async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
         """Let a project see those of the images that go by one of these ids or names."""
-        ids = [image.id for image in images if not {image.id, *image.tags}.isdisjoint(names)]
+        ids = [image.id for image in images if _goes_by(image, names)]
         if ids:
             await self._registry.give_images(project, ids)
 
@@ -64,7 +107,7 @@ class Inventory:
 
         Its own are those that a job made or brought here and that were not here before.
         """
-        named = {job.result.image_id or "", *job.result.images, *names_of(job), *job.result.bases.values()}
-        used = [image for image in images if not {image.id, *image.tags}.isdisjoint(named)]
+        named = names_in(job)
+        used = [image for image in images if _goes_by(image, named)]
         made = [i.id for i in used if job.kind in BRINGING and i.since > (job.timings.started or 0)]
         await self._registry.use_images(self._worker, made, [image.id for image in used])

@@ -188,13 +188,14 @@ class _Attempt:
         parts = self._parts
         try:
             async with asyncio.timeout(TELLING):
-                images = await parts.inventory.refresh()
                 job = await parts.jobs.get(self._job.id)
-                if job is not None and job.kind in BRINGING:
+                if job is None:
+                    return
+                images = await parts.inventory.after(job)
+                if job.kind in BRINGING:
                     names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
                     await parts.inventory.give(job.project, images, names)
-                if job is not None:
-                    await parts.inventory.note_use(job, images)
+                await parts.inventory.note_use(job, images)
             self._told_images = True
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))

@@ -126,6 +126,10 @@ def worker_images(name: str) -> str:
     return f"shipway:worker:{name}:images"
 
 
+def worker_told(name: str) -> str:
+    return f"shipway:worker:{name}:told"
+
+
 def worker_own(name: str) -> str:
     return f"shipway:worker:{name}:own"
 

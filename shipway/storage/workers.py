@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -14,6 +14,8 @@ from shipway.storage import keys
 HEARTBEAT = 3.0
 """Seconds between two words of a worker."""
 _FORGET = int(3 * HEARTBEAT)
+_TOLD = 600.0
+"""Seconds for which it is known when something was told of an image; no listing takes so long."""
 DAY = 86_400
 OWN = 30 * DAY
 """Seconds after which a worker that uses none of its own images forgets that they are its own."""
@@ -76,34 +78,64 @@ class WorkerRegistry:
             pipe.hvals(keys.worker_images(name))
         return [ImageOnWorker.model_validate_json(raw) for answer in await pipe.execute() for raw in answer]
 
-    async def replace_images(self, name: str, images: list[ImageOnWorker]) -> list[ImageOnWorker]:
-        """Say which images a worker has; one that was there before keeps its `since`. Returns them so."""
+    async def images_on(self, name: str) -> list[ImageOnWorker]:
+        """List the images that a worker said it has."""
+        told: Any = await self._redis.hvals(keys.worker_images(name))
+        return [ImageOnWorker.model_validate_json(raw) for raw in told]
+
+    async def update_images(
+        self, name: str, images: Iterable[ImageOnWorker], gone: Collection[str]
+    ) -> list[ImageOnWorker]:
+        """Say which images a worker has as well, or still, and the ids of those that it has no more.
+
+        One that was known keeps its `since`. Returns all that the worker has.
+        """
+        changed = {image.id: image for image in images}
+        told, now = keys.worker_told(name), await self.now()
+        if ids := [*changed, *gone]:
+            await self._redis.zadd(told, dict.fromkeys(ids, now))
+            await self._redis.expire(told, DAY)
+        return await self._tell(name, await self.images_on(name), changed, gone)
+
+    async def replace_images(self, name: str, images: Iterable[ImageOnWorker], asked: float) -> list[ImageOnWorker]:
+        """Say that these are all images that a worker had when its daemon was asked (s); returns all that it has.
+
+        What was told of an image since then is newer, and stays.
+        """
+        known, listed = await self.images_on(name), {image.id: image for image in images}
+        told = keys.worker_told(name)
+        newer: set[str] = set(cast("list[str]", await self._redis.zrange(told, f"({asked}", "+inf", byscore=True)))
+        await self._redis.zremrangebyscore(told, "-inf", asked - _TOLD)
+        gone = {image.id for image in known} - listed.keys() - newer
+        return await self._tell(name, known, {i: image for i, image in listed.items() if i not in newer}, gone)
+
+    async def _tell(
+        self, name: str, known: Iterable[ImageOnWorker], images: Mapping[str, ImageOnWorker], gone: Collection[str]
+    ) -> list[ImageOnWorker]:
+        before = {image.id: image for image in known}
+        now = {
+            i: image.model_copy(update={"since": before[i].since}) if i in before else image
+            for i, image in images.items()
+        }
+        changed: dict[Any, Any] = {i: image.model_dump_json() for i, image in now.items() if image != before.get(i)}
         key = keys.worker_images(name)
-        before: Any = await self._redis.hgetall(key)
-        told = []
-        for image in images:
-            known = before.get(image.id)
-            since = ImageOnWorker.model_validate_json(known).since if known else image.since
-            told.append(image.model_copy(update={"since": since}))
-        fields: dict[Any, Any] = {image.id: image.model_dump_json() for image in told}
         pipe = self._redis.pipeline(transaction=True)
-        if fields != before:
-            pipe.delete(key)
-            if fields:
-                pipe.hset(key, mapping=fields)
+        if changed:
+            pipe.hset(key, mapping=changed)
+        if gone:
+            pipe.hdel(key, *gone)
         pipe.expire(key, DAY)
         await pipe.execute()
-        return told
+        return [image for i, image in (before | now).items() if i not in gone]
 
     async def use_images(self, name: str, made: Collection[str], used: Collection[str]) -> None:
         """Count images as a worker's own from now on, and those among `used` that are its own as used just now."""
-        seconds, _ = await self._redis.time()
-        key = keys.worker_own(name)
+        key, now = keys.worker_own(name), await self.now()
         pipe = self._redis.pipeline(transaction=True)
         if made:
-            pipe.zadd(key, dict.fromkeys(made, float(seconds)))
+            pipe.zadd(key, dict.fromkeys(made, now))
         if used:
-            pipe.zadd(key, dict.fromkeys(used, float(seconds)), xx=True)
+            pipe.zadd(key, dict.fromkeys(used, now), xx=True)
         pipe.expire(key, OWN)
         await pipe.execute()
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
@@ -17,6 +18,7 @@ from deploy.local.engine import engine
 from deploy.local.registry import Login, Registry
 from deploy.local.stack import Plan, Stack
 from deploy.local.waiting import wait_until
+from shipway.storage.redis import connect
 from tests.integration.command import Shipway
 from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
@@ -100,3 +102,11 @@ def no_key_without_end(request: pytest.FixtureRequest) -> Iterator[None]:
 def shipway(fleet: Fleet, tmp_path: Path) -> Shipway:
     """The command, against the fleet."""
     return Shipway(fleet.stack.service.url, fleet.stack.token, tmp_path)
+
+
+@pytest.fixture
+async def redis(fleet: Fleet) -> AsyncIterator[Redis]:
+    """The fleet's Redis."""
+    connection = connect(fleet.stack.redis.url)
+    yield connection
+    await connection.aclose()

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
 from redis.asyncio import Redis
 
-from shipway.models.job import Job, JobState, Result, Timings
-from shipway.models.spec import BuildSpec, Kind
-from shipway.storage.redis import connect
 from shipway.storage.workers import WorkerRegistry
 from tests.integration.contexts import once, script
-from tests.integration.engine.driving import NO_CONTEXT, build
 from tests.integration.fleet import Fleet
 from tests.integration.http_api import HttpApi
 from workers.disk import DiskKeeper
 from workers.engine import Engine
-from workers.inventory import Inventory
 from workers.settings import WorkerSettings
 
 SIZE = 4_000_000
 """Bytes of each image beside its base."""
-
-
-@pytest.fixture
-async def redis(fleet: Fleet) -> AsyncIterator[Redis]:
-    connection = connect(fleet.stack.redis.url)
-    yield connection
-    await connection.aclose()
 
 
 def settings(**limits: float) -> WorkerSettings:
@@ -83,27 +68,3 @@ async def test_image_that_was_used_a_moment_ago_stays(fleet: Fleet, redis: Redis
         await DiskKeeper(limits, redis, lambda: None).look(engine)
 
         assert await engine.images.exists(name)
-
-
-async def test_image_that_was_there_just_before_a_job_is_not_the_jobs(fleet: Fleet, redis: Redis) -> None:
-    """Even if all of the worker's life so far lies within one second."""
-    worker, registry = f"new-{once()}", WorkerRegistry(redis)
-    async with Engine(fleet.two.host) as engine:
-        inventory = Inventory(redis, worker, engine)
-        await inventory.begin()
-        started = await registry.now()
-        made = (await build(engine, script("FROM base", f"RUN echo {once()}"), builder="buildkit")).image_id
-        base = (await engine.images.inspect("base")).id
-        job = Job(
-            id="1",
-            project="default",
-            kind=Kind.BUILD,
-            state=JobState.RUNNING,
-            spec=BuildSpec(context=NO_CONTEXT),
-            timings=Timings(created=started, started=int(started * 1000) / 1000),
-            result=Result(image_id=made, bases={"base": base}),
-        )
-
-        await inventory.note_use(job, await inventory.refresh())
-
-        assert list(await registry.own_images(worker)) == [made]
