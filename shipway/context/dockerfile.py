@@ -19,8 +19,8 @@ _VARIABLE = re.compile(
     r"\$(?:(?P<plain>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<op>:?[-+])(?P<word>[^}]*))?\})"
 )
-_FROM_FLAG = re.compile(r"--from=(\S+)")
-_MOUNT_FROM = re.compile(r"--mount=(?:\S*,)?from=([^,\s]+)")
+_LONG = 4096
+"""Characters that a word may have, before and after its variables are replaced. No longer one names an image."""
 _SCRATCH = "scratch"
 
 
@@ -67,8 +67,7 @@ def images(text: str, build_args: Mapping[str, str]) -> set[Reference]:
             has_name = len(words) > 2 and words[1].upper() == "AS"  # noqa: PLR2004  (FROM image AS name)
             stages.add(words[2].lower() if has_name else f"#{len(stages)}")
         elif item.keyword in ("COPY", "RUN"):
-            pattern = _FROM_FLAG if item.keyword == "COPY" else _MOUNT_FROM
-            names.update(_expand(name, defaults) for name in pattern.findall(item.rest))
+            names.update(_expand(name, defaults) for name in _copied_from(item))
     if "syntax" in directives(text):
         names.add(directives(text)["syntax"])
     parsed = (_reference(name) for name in names if name.lower() not in stages and not name.isdigit())
@@ -78,6 +77,7 @@ def images(text: str, build_args: Mapping[str, str]) -> set[Reference]:
 class _Scanner:
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")  # as Docker does: no other character ends a line
+        self._last = {line.strip(): number for number, line in enumerate(self._lines)}
         self._escape = directives(text).get("escape", "\\")
         self._at = 0
 
@@ -112,18 +112,27 @@ class _Scanner:
         return " ".join(" ".join(parts).split())
 
     def _skip_heredoc(self, name: str) -> None:
-        start = self._at
-        while self._at < len(self._lines):
+        if self._last.get(name, -1) < self._at:
+            return  # no end: then it was none, for example a shift in arithmetic
+        while self._lines[self._at].strip() != name:
             self._at += 1
-            if self._lines[self._at - 1].strip() == name:
-                return
-        self._at = start  # no end: then it was none, for example a shift in arithmetic
+        self._at += 1
 
 
 def _arguments(rest: str) -> Iterator[tuple[str, str]]:
     for word in rest.split():
         name, _, value = word.partition("=")
         yield name, value.strip("\"'")
+
+
+def _copied_from(item: Instruction) -> Iterator[str]:
+    """What follows `--from=` in a COPY, `from=` among the fields of a RUN's `--mount=`."""
+    for word in item.rest.split():
+        if item.keyword == "COPY":
+            fields = [word.removeprefix("--")] if word.startswith("--") else []
+        else:
+            fields = word.removeprefix("--mount=").split(",") if word.startswith("--mount=") else []
+        yield from (name for field in fields if (name := field.removeprefix("from=")) != field and name)
 
 
 def _expand(word: str, values: Mapping[str, str]) -> str:
@@ -136,7 +145,7 @@ def _expand(word: str, values: Mapping[str, str]) -> str:
             return other if value else ""
         return value
 
-    return _VARIABLE.sub(replaced, word.strip("\"'"))
+    return _VARIABLE.sub(replaced, word.strip("\"'"))[:_LONG] if len(word) <= _LONG else ""
 
 
 def _reference(name: str) -> Reference | None:

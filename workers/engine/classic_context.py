@@ -37,7 +37,7 @@ async def classic_context(sources: BuildSources, dockerfile: str) -> ClassicCont
     script = sources.of_dockerfile.manifest.get(dockerfile)
     if script is None or script.type is EntryType.DIR:
         raise BuildUserError(f"there is no {dockerfile} in the context", slug="dockerfile-missing")
-    source, ignored = sources.context, await _content(sources.context, IGNORE)
+    source, ignored = sources.context, await sources.context.content(IGNORE)
     if sources.dockerfile is not None:
         source, dockerfile = await _merged(sources.context, sources.dockerfile, dockerfile, ignored)
     patterns = read_patterns(ignored) if ignored else []
@@ -57,7 +57,7 @@ async def _merged(
     docker's client draws a random name. One drawn from the content keeps `COPY .` of the changed .dockerignore
     cached while the Dockerfile stays the same.
     """
-    script = await _content(outside, dockerfile)
+    script = await outside.content(dockerfile)
     name = f".dockerfile.{hashlib.sha256(script).hexdigest()[:20]}"
     return with_files(context, {name: script, IGNORE: (ignored or IGNORE.encode()) + f"\n{name}\n".encode()}), name
 
@@ -77,10 +77,3 @@ def with_files(source: ContextSource, files: Mapping[str, bytes]) -> ContextSour
             yield chunk
 
     return ContextSource(Manifest([*source.manifest, *added]), read)
-
-
-async def _content(source: ContextSource, path: str) -> bytes:
-    entry = source.manifest.get(path)
-    if entry is None or entry.type is not EntryType.FILE:
-        return b""
-    return b"".join([chunk async for chunk in source.read(entry)])

@@ -86,6 +86,7 @@ class Building(Work[BuildSpec]):
                 sources = await self._sources()
             metrics.FETCH_SECONDS.observe(self.phases["fetch"])
             await self._pull_cache(credentials)
+            await instant.look(sources)
             async with self.phase("build"):
                 outcome = await self._measured(sources, credentials)
         finally:

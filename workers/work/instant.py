@@ -11,18 +11,24 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shipway.exceptions import JobError
+from shipway.context import dockerfile
+from shipway.context.limits import MIB
+from shipway.exceptions import BuildUserError, JobError
 from shipway.models.credentials import Credentials
 from shipway.models.event import Step
 from shipway.models.job import Job, JobState, PushedReference
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec
-from workers.engine import BuildOutcome
+from workers.engine import BuildOutcome, BuildSources
 from workers.parts import Parts
 from workers.patience import patiently
 
 _NOT_ASKED = {"worker", "timeout", "priority", "tags", "push", "no_cache", "pull"}
 """Fields of a spec that do not decide what the image is."""
+MAX_DOCKERFILE = MIB
+"""Bytes of a Dockerfile that is looked into."""
+MAX_NAMED = 100
+"""Images that a Dockerfile may name for it to be looked at which they are. A build of more is never remembered."""
 _METADATA = re.compile(r"\[internal\] load metadata for (\S+)")
 """How BuildKit tells which image it looks up for a FROM, a COPY --from or a mount."""
 _REPEATABLE = re.compile(
@@ -70,12 +76,18 @@ class Instant:
         if not self._answerable:
             return None
         try:
-            self._before, earlier = await asyncio.gather(self._local(), self._earlier())
-            if earlier is None or not await self._same_bases(earlier):
+            earlier = await self._earlier()
+            if earlier is None:
                 return None
-            image = earlier.result.image_id or ""
-            new = [tag for tag in self._spec.tags if self._before.get(tag) != image]
-            here, pushed = await self._named(image, new), await self._still_pushed(earlier)
+            image, tags = earlier.result.image_id or "", self._spec.tags
+            ids = await self._ids({image, *tags, *_looked_up(earlier.steps)})
+            if not await self._same_bases(earlier, ids):
+                return None
+            here, new = image in ids, [tag for tag in tags if ids.get(tag) != image]
+            if here:
+                for tag in new:
+                    await self._parts.engine.images.tag(image, tag)
+            pushed = await self._still_pushed(earlier)
         except JobError:  # whatever it is, the build itself meets it again and tells of it
             return None
         return Answer(earlier, here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
@@ -104,18 +116,22 @@ class Instant:
             question = await self._question()
             await patiently(lambda: self._parts.answers.forget(self._job.project, question))
 
+    async def look(self, sources: BuildSources) -> None:
+        """See what the images are that the Dockerfile names, before it is built."""
+        if self._answerable:
+            text = await sources.of_dockerfile.content(self._spec.dockerfile, MAX_DOCKERFILE)
+            images = dockerfile.images(text.decode(errors="replace"), self._spec.build_args)
+            named = [str(image) for image in images if image.digest is None]
+            self._before = await self._ids(named) if len(named) <= MAX_NAMED else {}
+
     async def bases(self, outcome: BuildOutcome) -> dict[str, str]:
         """The base images and what they were: digests in registries, ids of images that the daemon had itself.
 
         An id counts only if the daemon had it under this name before the build and after it.
         """
-        after = await self._local() if self._before else {}
-        local = {
-            tag: after[tag]
-            for tag in _looked_up(outcome.steps) - _by_tag(outcome.bases).keys()
-            if tag in after and after[tag] == self._before.get(tag)
-        }
-        return outcome.bases | local
+        local = _looked_up(outcome.steps) - _by_tag(outcome.bases).keys()
+        after = await self._ids(local & self._before.keys())
+        return outcome.bases | {tag: image for tag, image in after.items() if image == self._before[tag]}
 
     async def remember(self, steps: Iterable[Step], bases: Mapping[str, str]) -> None:
         """Let the same build be answered by this job from now on, if it can be repeated at all."""
@@ -143,23 +159,14 @@ class Instant:
         job = await patiently(lambda: self._parts.jobs.get(job_id)) if job_id else None
         return job if job is not None and job.state is JobState.SUCCEEDED and job.result.image_id else None
 
-    async def _same_bases(self, earlier: Job) -> bool:
+    async def _same_bases(self, earlier: Job, ids: Mapping[str, str]) -> bool:
+        """Whether a FROM gets now what it got then: the daemon's own image first, as BuildKit does it."""
         was, tags = _by_tag(earlier.result.bases), sorted(_looked_up(earlier.steps))
-        now = await asyncio.gather(*(self._base(tag) for tag in tags))
-        return all(was.get(tag) == what for tag, what in zip(tags, now, strict=True))
-
-    async def _base(self, tag: str) -> str:
-        """What a FROM of this name gets now: the daemon's own image first, as BuildKit does it."""
-        return self._before.get(tag) or await self._registered(tag)
-
-    async def _named(self, image: str, new: Iterable[str]) -> bool:
-        """Give the image its new names; False when the daemon doesn't have it any more."""
-        images = self._parts.engine.images
-        if image not in self._before.values() and not await images.exists(image):
+        if any(tag in ids and ids[tag] != was.get(tag) for tag in tags):
             return False
-        for tag in new:
-            await images.tag(image, tag)
-        return True
+        elsewhere = [tag for tag in tags if tag not in ids]
+        now = await asyncio.gather(*map(self._registered, elsewhere))
+        return all(was.get(tag) == what for tag, what in zip(elsewhere, now, strict=True))
 
     def _needs_no_daemon(self, pushed: Iterable[PushedReference]) -> bool:
         """Whether all that is asked for is in registries already."""
@@ -176,8 +183,17 @@ class Instant:
     async def _registered(self, name: str) -> str:
         return await self._parts.engine.registered(name, self._logins.get(Reference.parse(name).domain))
 
-    async def _local(self) -> dict[str, str]:
-        return {tag: image.id for image in await self._parts.engine.images.list() for tag in image.tags}
+    async def _ids(self, names: Iterable[str]) -> dict[str, str]:
+        """The ids of those images that the daemon has, by the names that were asked for."""
+        asked = list(names)
+        found = await asyncio.gather(*map(self._id, asked))
+        return {name: image for name, image in zip(asked, found, strict=True) if image is not None}
+
+    async def _id(self, name: str) -> str | None:
+        try:
+            return (await self._parts.engine.images.inspect(name)).id
+        except BuildUserError:
+            return None
 
 
 def _looked_up(steps: Iterable[Step]) -> set[str]:

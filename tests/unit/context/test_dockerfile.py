@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from shipway.context.dockerfile import Instruction, directives, images, instructions
 
 SAMPLE = """\
@@ -70,3 +72,18 @@ def test_arithmetic_shifts_are_no_here_documents() -> None:
     assert [Instruction("RUN", "echo $((1<<N))", 1, 1), Instruction("RUN", "x", 2, 2)] == instructions(
         "RUN echo $((1<<N))\nRUN x"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM base\nRUN " + " ".join(f"<<a{n}" for n in range(40_000)) + "\nx" * 100_000,
+        "FROM base\nRUN " + "--mount=type=bind," * 40_000 + " true",
+        "ARG A0=xxxxxxxx\n" + "\n".join(f"ARG A{n + 1}=$A{n}$A{n}" for n in range(60)) + "\nFROM $A60\nFROM base",
+        "FROM " + "${A:-" * 100_000 + "\nFROM base",
+    ],
+    ids=["heredocs", "mounts", "doubling", "braces"],
+)
+def test_text_that_was_made_to_take_for_ever_takes_no_time(text: str) -> None:
+    """Without a limit each of these takes hours, or all memory."""
+    assert {"base:latest"} == {str(reference) for reference in images(text, {})}
