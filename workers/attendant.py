@@ -38,7 +38,9 @@ from workers.sweeping import sweep
 log = structlog.get_logger(__name__)
 
 STOCK_REST = 20
-"""How many times as long as listing all of its images a daemon is left alone after it."""
+"""How many times as long as listing all of its images took a daemon is left alone, up to `MAX_REST`."""
+MAX_REST = 300.0
+"""Seconds."""
 
 
 def start(settings: WorkerSettings, consumer: Consumer) -> None:
@@ -122,15 +124,16 @@ class Attendant:
     async def _take_stock(self, redis: Redis) -> None:
         """Tell the others which images the daemon has: jobs tell of theirs at once, this finds the rest."""
         while True:
-            began = time.monotonic()
+            began, rest = time.monotonic(), 1
             try:
                 async with Engine(self._settings.docker_host) as engine:
                     await Inventory(redis, self._settings.worker_name, engine).refresh()
+                rest = STOCK_REST
             except (ShipwayError, RedisError, OSError) as fault:
                 log.warning("can't list the daemon's images", fault=repr(fault))
             except Exception:
                 log.exception("taking stock stumbled")
-            await asyncio.sleep(max(HEARTBEAT, STOCK_REST * (time.monotonic() - began)))
+            await asyncio.sleep(min(MAX_REST, max(HEARTBEAT, rest * (time.monotonic() - began))))
 
     async def _round(self, redis: Redis, jobs: JobStore, workers: WorkerRegistry) -> None:
         daemon: DaemonDescription | None = None
