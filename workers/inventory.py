@@ -9,17 +9,17 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from shipway.exceptions import BuildUserError
-from shipway.models.image import ImageOnWorker
+from shipway.models.image import ImageDescription, ImageOnWorker
 from shipway.models.job import Job, names_of
 from shipway.models.spec import Kind
 from shipway.storage.workers import WorkerRegistry
-from workers.engine import Engine
+from workers.engine import Engine, ImageSummary
 
 BRINGING = frozenset({Kind.BUILD, Kind.COMMIT, Kind.IMPORT, Kind.LOAD, Kind.PULL})
 """Jobs that bring images onto their worker, which their project may see from then on."""
 
 
-def names_in(job: Job) -> set[str]:
+def _names_in(job: Job) -> set[str]:
     """Ids and names of the images that a job made, brought, names or builds upon."""
     return {*job.result.images, *names_of(job), *job.result.bases.values(), job.result.image_id or ""} - {""}
 
@@ -51,47 +51,39 @@ class Inventory:
         """Ask the daemon for all its images, which may take long, and write them down; returns them."""
         # Before the daemon is asked: what it has then was there before any job that starts after this.
         now = await self._now()
-        images = [
-            ImageOnWorker(
-                worker=self._worker,
-                id=image.id,
-                tags=image.tags,
-                digests=image.digests,
-                created=image.created,
-                since=now,
-                size=image.size,
-            )
-            for image in await self._engine.images.list()
-        ]
+        images = [self._here(image, image.created, now) for image in await self._engine.images.list()]
         return await self._registry.replace_images(self._worker, images, now)
 
     async def after(self, job: Job) -> list[ImageOnWorker]:
         """Write down what a job has done to the daemon's images; returns all that it has, as far as is known."""
-        return await (self.refresh() if job.kind is Kind.PRUNE else self.look_at(names_in(job)))
+        return await (self.refresh() if job.kind is Kind.PRUNE else self.look_at(_names_in(job)))
 
     async def look_at(self, names: Collection[str]) -> list[ImageOnWorker]:
         """Ask the daemon for the images that go, or went, by some ids and names, and write down what became of them.
 
         It costs the same however many others there are. Returns all that the daemon has, as far as is known.
         """
-        named = [image.id for image in await self._registry.images_on(self._worker) if _goes_by(image, names)]
+        known, now = await self._registry.images_on(self._worker), await self._now()
+        named = {image.id for image in known if _goes_by(image, names)}
         found: list[ImageOnWorker] = []
         for name in {*named, *names}:
             with suppress(BuildUserError):  # it is gone, or the name of something else
                 image = await self._engine.images.inspect(name)
-                found.append(
-                    ImageOnWorker(
-                        worker=self._worker,
-                        id=image.id,
-                        tags=image.tags,
-                        digests=image.digests,
-                        created=int(datetime.fromisoformat(image.created).timestamp()) if image.created else 0,
-                        since=await self._now(),
-                        size=image.size,
-                    )
-                )
-        gone = {*named} - {image.id for image in found}
-        return await self._registry.update_images(self._worker, found, gone)
+                created = int(datetime.fromisoformat(image.created).timestamp()) if image.created else 0
+                found.append(self._here(image, created, now))
+        gone = named - {image.id for image in found}
+        return await self._registry.update_images(self._worker, known, found, gone, now)
+
+    def _here(self, image: ImageSummary | ImageDescription, created: int, since: float) -> ImageOnWorker:
+        return ImageOnWorker(
+            worker=self._worker,
+            id=image.id,
+            tags=image.tags,
+            digests=image.digests,
+            created=created,
+            since=since,
+            size=image.size,
+        )
 
     async def _now(self) -> float:
         return int(await self._registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
@@ -107,7 +99,7 @@ class Inventory:
 
         Its own are those that a job made or brought here and that were not here before.
         """
-        named = names_in(job)
+        named = _names_in(job)
         used = [image for image in images if _goes_by(image, named)]
         made = [i.id for i in used if job.kind in BRINGING and i.since > (job.timings.started or 0)]
         await self._registry.use_images(self._worker, made, [image.id for image in used])

@@ -189,13 +189,12 @@ class _Attempt:
         try:
             async with asyncio.timeout(TELLING):
                 job = await parts.jobs.get(self._job.id)
-                if job is None:
-                    return
-                images = await parts.inventory.after(job)
-                if job.kind in BRINGING:
-                    names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
-                    await parts.inventory.give(job.project, images, names)
-                await parts.inventory.note_use(job, images)
+                if job is not None:
+                    images = await parts.inventory.after(job)
+                    if job.kind in BRINGING:
+                        names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
+                        await parts.inventory.give(job.project, images, names)
+                    await parts.inventory.note_use(job, images)
             self._told_images = True
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))

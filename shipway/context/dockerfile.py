@@ -19,6 +19,8 @@ _VARIABLE = re.compile(
     r"\$(?:(?P<plain>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<op>:?[-+])(?P<word>[^}]*))?\})"
 )
+_FROM_FLAG = re.compile(r"--from=(\S+)")
+_MOUNT = "--mount="
 _LONG = 4096
 """Characters that a word may have, before and after its variables are replaced. No longer one names an image."""
 _SCRATCH = "scratch"
@@ -125,14 +127,13 @@ def _arguments(rest: str) -> Iterator[tuple[str, str]]:
         yield name, value.strip("\"'")
 
 
-def _copied_from(item: Instruction) -> Iterator[str]:
+def _copied_from(item: Instruction) -> list[str]:
     """What follows `--from=` in a COPY, `from=` among the fields of a RUN's `--mount=`."""
-    for word in item.rest.split():
-        if item.keyword == "COPY":
-            fields = [word.removeprefix("--")] if word.startswith("--") else []
-        else:
-            fields = word.removeprefix("--mount=").split(",") if word.startswith("--mount=") else []
-        yield from (name for field in fields if (name := field.removeprefix("from=")) != field and name)
+    if item.keyword == "COPY":
+        return _FROM_FLAG.findall(item.rest)
+    mounts = [word for word in item.rest.split() if word.startswith(_MOUNT)]
+    fields = ",".join(mount.removeprefix(_MOUNT) for mount in mounts).split(",")
+    return [field.removeprefix("from=") for field in fields if field.startswith("from=")]
 
 
 def _expand(word: str, values: Mapping[str, str]) -> str:

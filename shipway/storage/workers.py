@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from shipway.models.image import ImageOnWorker
 from shipway.models.worker import Worker
@@ -84,18 +85,30 @@ class WorkerRegistry:
         return [ImageOnWorker.model_validate_json(raw) for raw in told]
 
     async def update_images(
-        self, name: str, images: Iterable[ImageOnWorker], gone: Collection[str]
+        self,
+        name: str,
+        known: Iterable[ImageOnWorker],
+        images: Iterable[ImageOnWorker],
+        gone: Collection[str],
+        asked: float,
     ) -> list[ImageOnWorker]:
         """Say which images a worker has as well, or still, and the ids of those that it has no more.
 
         One that was known keeps its `since`. Returns all that the worker has.
+
+        Args:
+            name: the worker's.
+            known: what `images_on` told of it.
+            images: what its daemon has.
+            gone: what it has no more.
+            asked: when the daemon was asked (s).
         """
-        changed = {image.id: image for image in images}
-        told, now = keys.worker_told(name), await self.now()
+        changed, told = {image.id: image for image in images}, keys.worker_told(name)
+        pipe = self._redis.pipeline(transaction=True)
         if ids := [*changed, *gone]:
-            await self._redis.zadd(told, dict.fromkeys(ids, now))
-            await self._redis.expire(told, DAY)
-        return await self._tell(name, await self.images_on(name), changed, gone)
+            pipe.zadd(told, dict.fromkeys(ids, asked))
+            pipe.expire(told, DAY)
+        return await self._tell(pipe, name, known, changed, gone)
 
     async def replace_images(self, name: str, images: Iterable[ImageOnWorker], asked: float) -> list[ImageOnWorker]:
         """Say that these are all images that a worker had when its daemon was asked (s); returns all that it has.
@@ -104,13 +117,19 @@ class WorkerRegistry:
         """
         known, listed = await self.images_on(name), {image.id: image for image in images}
         told = keys.worker_told(name)
-        newer: set[str] = set(cast("list[str]", await self._redis.zrange(told, f"({asked}", "+inf", byscore=True)))
-        await self._redis.zremrangebyscore(told, "-inf", asked - _TOLD)
+        newer: set[str] = set(cast("list[str]", await self._redis.zrange(told, asked, "+inf", byscore=True)))
         gone = {image.id for image in known} - listed.keys() - newer
-        return await self._tell(name, known, {i: image for i, image in listed.items() if i not in newer}, gone)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.zremrangebyscore(told, "-inf", asked - _TOLD)
+        return await self._tell(pipe, name, known, {i: image for i, image in listed.items() if i not in newer}, gone)
 
     async def _tell(
-        self, name: str, known: Iterable[ImageOnWorker], images: Mapping[str, ImageOnWorker], gone: Collection[str]
+        self,
+        pipe: Pipeline,
+        name: str,
+        known: Iterable[ImageOnWorker],
+        images: Mapping[str, ImageOnWorker],
+        gone: Collection[str],
     ) -> list[ImageOnWorker]:
         before = {image.id: image for image in known}
         now = {
@@ -119,7 +138,6 @@ class WorkerRegistry:
         }
         changed: dict[Any, Any] = {i: image.model_dump_json() for i, image in now.items() if image != before.get(i)}
         key = keys.worker_images(name)
-        pipe = self._redis.pipeline(transaction=True)
         if changed:
             pipe.hset(key, mapping=changed)
         if gone:

@@ -80,10 +80,10 @@ async def test_listing_undoes_nothing_that_was_told_while_it_was_made(redis: Red
     registry = WorkerRegistry(redis)
     old, gone, retagged = (image(worker, name, 0) for name in ("old", "gone", "retagged"))
     await registry.replace_images(worker, [old, gone, retagged], await registry.now())
-    asked = await registry.now()
+    known, asked = await registry.images_on(worker), await registry.now()
     new = image(worker, "new", await registry.now())
     moved = retagged.model_copy(update={"tags": ("moved:1",)})
-    await registry.update_images(worker, [new, moved], [gone.id])
+    await registry.update_images(worker, known, [new, moved], [gone.id], await registry.now())
 
     told = await registry.replace_images(worker, [gone, retagged], asked)
 

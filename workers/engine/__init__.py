@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from workers.engine.contract import Ask, BuildOutcome, BuildSources, DaemonDescription, Sink
 from workers.engine.daemon import Engine
-from workers.engine.images import DiskUsage
+from workers.engine.images import DiskUsage, ImageSummary
 
-__all__ = ["Ask", "BuildOutcome", "BuildSources", "DaemonDescription", "DiskUsage", "Engine", "Sink"]
+__all__ = ["Ask", "BuildOutcome", "BuildSources", "DaemonDescription", "DiskUsage", "Engine", "ImageSummary", "Sink"]

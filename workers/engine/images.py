@@ -99,15 +99,18 @@ class Images:
             config=told.get("Config") or {},
         )
 
-    async def exists(self, image: str) -> bool:
-        """Tell whether the daemon has an image."""
+    async def find(self, image: str) -> ImageDescription | None:
+        """As `inspect`, but None for one that the daemon doesn't have."""
         try:
-            await self.inspect(image)
+            return await self.inspect(image)
         except BuildUserError as error:
             if error.slug != "image-missing":
                 raise
-            return False
-        return True
+            return None
+
+    async def exists(self, image: str) -> bool:
+        """Tell whether the daemon has an image."""
+        return await self.find(image) is not None
 
     async def history(self, image: str) -> list[HistoryEntry]:
         """Tell how an image came about, newest line first, as `docker history` does."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from shipway.context import dockerfile
 from shipway.context.limits import MIB
-from shipway.exceptions import BuildUserError, JobError
+from shipway.exceptions import JobError
 from shipway.models.credentials import Credentials
 from shipway.models.event import Step
 from shipway.models.job import Job, JobState, PushedReference
@@ -186,14 +186,8 @@ class Instant:
     async def _ids(self, names: Iterable[str]) -> dict[str, str]:
         """The ids of those images that the daemon has, by the names that were asked for."""
         asked = list(names)
-        found = await asyncio.gather(*map(self._id, asked))
-        return {name: image for name, image in zip(asked, found, strict=True) if image is not None}
-
-    async def _id(self, name: str) -> str | None:
-        try:
-            return (await self._parts.engine.images.inspect(name)).id
-        except BuildUserError:
-            return None
+        found = await asyncio.gather(*map(self._parts.engine.images.find, asked))
+        return {name: image.id for name, image in zip(asked, found, strict=True) if image is not None}
 
 
 def _looked_up(steps: Iterable[Step]) -> set[str]:
