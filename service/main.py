@@ -32,6 +32,7 @@ from service.openapi import Described
 from service.process import Process
 from service.tracing import Traced
 from shipway import __version__, logs
+from shipway.cycles import look_seldom
 from shipway.settings import Settings
 from shipway.telemetry import traces
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        look_seldom()
         yield
         await process.aclose()
         await asyncio.to_thread(traces(PART).flush, FLUSH)

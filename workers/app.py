@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutting_down
 from stamina.instrumentation import set_on_retry_hooks
 
 from shipway import logs
+from shipway.cycles import look_seldom
 from shipway.queue import celery_app
 from shipway.telemetry import traces
 from workers import attendant, metrics, shutdown
@@ -31,6 +32,11 @@ def _attend(sender: Any, **_: Any) -> None:
 @worker_shutting_down.connect
 def _drain(**_: Any) -> None:
     shutdown.begin(worker_settings().worker_grace)
+
+
+@worker_process_init.connect
+def _begin(**_: Any) -> None:
+    look_seldom()
 
 
 @worker_process_shutdown.connect

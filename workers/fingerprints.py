@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from shipway.context.taking import copies, instruction_of, takes_files
+from shipway.context.taking import Taking, instruction_of, takes_files
 from shipway.models.context import Manifest
 from shipway.models.event import Step
 
@@ -33,7 +33,10 @@ def fingerprints(steps: Iterable[Step], build_args: Mapping[str, str], context: 
 
 
 def _copied(instruction: str, context: Manifest) -> str:
-    taken = (entry for entry in context if copies(instruction, entry.path))
+    taking = Taking(instruction)
+    if taking.everything:
+        return context.digest
+    taken = (entry for entry in context if entry.path in taking)
     return _digest(*(f"{entry.path} {entry.mode} {entry.digest} {entry.link}" for entry in taken))
 
 

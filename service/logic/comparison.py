@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.process import Process
-from shipway.context.taking import copies, instruction_of, takes_files
+from shipway.context.taking import Taking, instruction_of, takes_files
 from shipway.models.context import Manifest
 from shipway.models.event import Step, StepStatus
 from shipway.models.job import Job, counted_steps
@@ -107,7 +107,8 @@ def reasons(previous: Job, job: Job, miss: Step, files: dict[str, str]) -> tuple
         found += _changed_arguments(previous, job)
     if instruction not in {instruction_of(step.name) for step in previous.steps}:
         found.append(Reason("The build before had no such instruction: it is new, or was changed."))
-    copied = tuple(f"{path} {fate}" for path, fate in files.items() if copies(instruction, path))
+    taken = Taking(instruction)
+    copied = tuple(f"{path} {fate}" for path, fate in files.items() if path in taken)
     if copied:
         found.append(Reason(f"{len(copied)} of the files it copies changed:", copied))
     if previous.worker != job.worker:

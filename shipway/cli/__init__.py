@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
-_THRESHOLDS = 50_000, 50, 50
-"""Of the collector of cycles: as it comes, a tenth of a small build goes into looking through what was loaded."""
+from shipway.cycles import look_seldom
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    gc.set_threshold(*_THRESHOLDS)
+    look_seldom()
     from shipway.cli.app import run  # noqa: PLC0415  (see above)
 
     run()

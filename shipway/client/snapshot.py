@@ -14,7 +14,7 @@ from shipway.context.listing import ALONE
 from shipway.context.packs import PLAIN, SMALL, ZSTD, Member, Pack, deal, header_of
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
-from shipway.models.context import Entry, EntryType, Manifest, quoted
+from shipway.models.context import EntryType, digest_of, quoted, telling_line
 
 _SAMPLE = 64 * KIB
 """First bytes of a pack by which it is judged whether packing it by zstd pays."""
@@ -51,7 +51,7 @@ class Snapshot:
         self._numbers = {member: number for number, pack in enumerate(dealt) for member in pack.members}
         self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
         self.size = sum(pack.size for pack in self.packs.values())
-        self.digest = Manifest(map(_entry, tree.files, self._members)).digest
+        self.digest = digest_of(map(_telling, tree.files, self._members))
         if settled and tree.cache.recall(state := tree.state) is None:
             tree.cache.remember(state, self.digest, self.size)
 
@@ -97,6 +97,8 @@ class Snapshot:
         size = file.size
         if not size:
             return []
+        if size <= PART:
+            return [Member(size, bytes.fromhex(self._parts[file.path][0]))]
         digests = map(bytes.fromhex, self._parts[file.path])
         return [Member(min(size - at * PART, PART), digest) for at, digest in enumerate(digests)]
 
@@ -131,10 +133,11 @@ def _shares(members: list[Member]) -> bool:
     return len(members) == 1 and members[0].size < SMALL
 
 
-def _entry(file: LocalFile, members: list[Member]) -> Entry:
+def _telling(file: LocalFile, members: list[Member]) -> str:
+    """The line of a file in the digest of the context."""
     digest = content_digest([member.digest for member in members]) if file.type is EntryType.FILE else ""
     mode = 0o777 if file.type is EntryType.SYMLINK else file.mode
-    return Entry(file.path, file.type, mode, file.size, file.stat.st_mtime_ns, file.link, digest)
+    return telling_line(file.path, file.type, mode, file.size, file.link, digest)
 
 
 _Looked = tuple[dict[str, tuple[str, ...]], dict[str, str], bool]

@@ -81,6 +81,8 @@ class ListingReader:
     def _text(self, value: Any) -> str:
         if not isinstance(value, str):
             raise _invalid("a path or a link is no text")
+        if value.isascii() and len(value) <= self._limits.max_path and "\0" not in value:
+            return value
         return decode_name(value.encode(errors="surrogatepass"), self._limits)
 
     def _entry(
@@ -149,9 +151,13 @@ def _members(path: str, size: int, content: Any) -> list[Member]:
     """The parts of a file's content."""
     if not isinstance(content, list) or len(content) != -(-size // PART):
         raise _invalid(f"the content of {shown(path)} is not what its size asks for")
-    if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in content):
-        raise _invalid(f"the content of {shown(path)} has a digest that is none")
-    return [Member(min(size - at * PART, PART), bytes.fromhex(digest)) for at, digest in enumerate(content)]
+    members = []
+    for digest in content:
+        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+            raise _invalid(f"the content of {shown(path)} has a digest that is none")
+        members.append(Member(min(size, PART), bytes.fromhex(digest)))
+        size -= PART
+    return members
 
 
 def _check_numbers(path: str, mode: Any, size: Any, mtime: Any, pack: Any) -> None:

@@ -20,15 +20,17 @@ def takes_files(instruction: str) -> bool:
     return keyword.upper() in {"COPY", "ADD"} and not any(word.startswith("--from=") for word in words)
 
 
-def copies(instruction: str, path: str) -> bool:
-    """Whether a COPY or ADD takes this path from the context; told by its sources as they are written."""
-    if not takes_files(instruction):
-        return False
-    sources = [word for word in instruction.split()[1:] if not word.startswith("--")][:-1]
-    if not sources or sources[0].startswith("["):
-        return True
-    return any(_covers(source.strip("/").removeprefix("./"), path) for source in sources)
+class Taking:
+    """The paths that a COPY or ADD takes from the context; told by its sources as they are written."""
 
+    def __init__(self, instruction: str) -> None:
+        words = instruction.split()[1:] if takes_files(instruction) else []
+        sources = [word for word in words if not word.startswith("--")][:-1]
+        self._sources = [source.strip("/").removeprefix("./") for source in sources]
+        inline = bool(words) and (not sources or sources[0].startswith("["))
+        self.everything = inline or not {"", "."}.isdisjoint(self._sources)
 
-def _covers(source: str, path: str) -> bool:
-    return source in ("", ".") or fnmatchcase(path, source) or path.startswith(f"{source}/")
+    def __contains__(self, path: str) -> bool:
+        return self.everything or any(
+            path.startswith(f"{source}/") or fnmatchcase(path, source) for source in self._sources
+        )

@@ -37,10 +37,11 @@ class EntryTree:
             ContextError: a parent is a file or a symbolic link (`context-path-through-link`).
             TooLarge: too many entries (`context-too-many-entries`), or too long names (`context-too-large`).
         """
-        self._ensure_parents(entry.path)
+        parent = entry.path.rpartition("/")[0]
+        self._ensure_parents(entry.path, parent)
         if entry.type is not EntryType.DIR:
             self._remove_below(entry.path)
-        self._set(entry)
+        self._set(entry, parent)
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield what is there now."""
@@ -50,9 +51,8 @@ class EntryTree:
         """Return what is left at the end."""
         return Manifest(self)
 
-    def _ensure_parents(self, path: str) -> None:
+    def _ensure_parents(self, path: str, parent: str) -> None:
         missing: list[str] = []
-        parent = path.rpartition("/")[0]
         while parent:
             found = self._entries.get(parent)
             if found is None:
@@ -66,12 +66,11 @@ class EntryTree:
                 )
             parent = parent.rpartition("/")[0]
         for implied in reversed(missing):
-            self._set(Entry(implied, EntryType.DIR, _IMPLIED_MODE))
+            self._set(Entry(implied, EntryType.DIR, _IMPLIED_MODE), implied.rpartition("/")[0])
 
-    def _set(self, entry: Entry) -> None:
+    def _set(self, entry: Entry, parent: str) -> None:
         self._account(len(entry.path) + len(entry.link))
         if entry.path not in self._entries:
-            parent = entry.path.rpartition("/")[0]
             self._children.setdefault(parent, []).append(entry.path)
         self._entries[entry.path] = entry
 

@@ -14,6 +14,7 @@ from shipway.context.paths import shown
 from shipway.exceptions import ContextError
 from shipway.models.context import EntryType
 
+FILE = EntryType.FILE
 _IGNORE_FILE = ".dockerignore"
 
 
@@ -107,24 +108,27 @@ class _Walker:
         self._stack: list[_Open] = []
 
     def walk(self, root: str) -> Iterator[LocalFile]:
-        self._stack = [_Open(_listing(root), "", None, None)]
-        while self._stack:
-            here = self._stack[-1]
+        match, stack = self._matcher.match, self._stack
+        stack.append(_Open(_listing(root), "", None, None))
+        while stack:
+            here = stack[-1]
+            prefix, above = here.prefix, here.trail
             for found in here.names:
-                path = here.prefix + found.name
-                excluded, trail = self._matcher.match(path, here.trail)
+                path = prefix + found.name
+                excluded, trail = match(path, above)
                 file = self._file(path, found, excluded=excluded)
                 if file is None:
                     continue
                 if not excluded:
-                    yield from self._unseen_parents()
+                    if here.unseen is not None:
+                        yield from self._unseen_parents()
                     yield file
                 if file.type is EntryType.DIR:
                     names = _listing(found.path, optional=excluded)
-                    self._stack.append(_Open(names, f"{path}/", trail, file if excluded else None))
+                    stack.append(_Open(names, f"{path}/", trail, file if excluded else None))
                     break
             else:
-                self._stack.pop()
+                stack.pop()
 
     def _file(self, path: str, found: os.DirEntry[str], *, excluded: bool) -> LocalFile | None:
         """Describe a directory entry; None if nothing of it can belong to the context."""
@@ -163,7 +167,7 @@ def _local_file(path: str, found: os.DirEntry[str]) -> LocalFile | None:
     _check_encoding("name", path)
     status = found.stat(follow_symlinks=False)
     if stat.S_ISREG(status.st_mode):
-        return LocalFile(path, found.path, EntryType.FILE, status)
+        return LocalFile(path, found.path, FILE, status)
     if stat.S_ISDIR(status.st_mode):
         return LocalFile(path, found.path, EntryType.DIR, status)
     if stat.S_ISLNK(status.st_mode):
@@ -178,6 +182,8 @@ def _local_file(path: str, found: os.DirEntry[str]) -> LocalFile | None:
 
 
 def _check_encoding(what: str, text: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:

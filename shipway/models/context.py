@@ -88,7 +88,10 @@ class Manifest:
             while parent and parent not in by_path:
                 by_path[parent] = Entry(parent, EntryType.DIR, 0o755)
                 parent = parent.rpartition("/")[0]
-        self._by_path = {entry.path: entry for entry in sorted(by_path.values(), key=lambda e: e.sort_key)}
+        self._set({entry.path: entry for entry in sorted(by_path.values(), key=lambda e: e.sort_key)})
+
+    def _set(self, by_path: dict[str, Entry]) -> None:
+        self._by_path = by_path
         self._digest: str | None = None
         self._summary: Summary | None = None
 
@@ -111,11 +114,10 @@ class Manifest:
     def digest(self) -> str:
         """`sha256:…` that names this context."""
         if self._digest is None:
-            total = hashlib.sha256()
-            for e in self:
-                line = f'[{quoted(e.path)}, "{e.type}", {e.mode}, {e.size}, {quoted(e.link)}, {quoted(e.digest)}]\n'
-                total.update(line.encode())
-            self._digest = f"sha256:{total.hexdigest()}"
+            self._digest = digest_of(
+                telling_line(path, kind, mode, size, link, digest)
+                for path, kind, mode, size, _, link, digest, *_ in self
+            )
         return self._digest
 
     @property
@@ -135,16 +137,30 @@ class Manifest:
         return "\n".join(lines).encode()
 
     @classmethod
-    def from_bytes(cls, raw: bytes) -> Manifest:
-        """Read what `to_bytes` wrote.
+    def from_bytes(cls, raw: bytes, digest: str | None = None) -> Manifest:
+        """Read what `to_bytes` wrote; the digest need not be computed if it is known.
 
         Raises:
             ValueError: the bytes are not a manifest of a version this code knows.
         """
         header, _, lines = raw.decode().partition("\n")
         _check_version(json.loads(header))
-        # One document instead of one for each line: a third of the time.
-        return cls(_entry(fields) for fields in json.loads(f"[{lines.replace(chr(10), ',')}]"))
+        # One document instead of one for each line: a third of the time. What is written is in order and whole.
+        rows = json.loads(f"[{lines.replace(chr(10), ',')}]")
+        manifest = cls(())
+        manifest._set({entry.path: entry for entry in map(_entry, rows)})
+        manifest._digest = digest
+        return manifest
+
+
+def telling_line(path: str, kind: str, mode: int, size: int, link: str, digest: str) -> str:
+    """What a context's digest is made of: a line for each entry."""
+    return f'[{quoted(path)}, "{kind}", {mode}, {size}, {quoted(link)}, {quoted(digest)}]\n'
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """The digest of the context whose entries have these lines (`telling_line`), in depth-first order."""
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def read_summary(raw: bytes) -> Summary | None:
@@ -178,12 +194,9 @@ def _check_version(header: Any) -> None:
 
 
 def _entry(fields: list[Any]) -> Entry:
-    path, kind, *rest = fields
-    if len(rest) > _UNPARTED:
-        rest[_UNPARTED] = tuple(rest[_UNPARTED])
-    return Entry(path, _TYPES[kind], *rest)
+    fields[1] = _TYPES[fields[1]]
+    fields.append(tuple(fields.pop()) if len(fields) == len(Entry._fields) else ())
+    return Entry._make(fields)
 
 
 _TYPES = {str(kind): kind for kind in EntryType}
-_UNPARTED = len(Entry._fields) - 3
-"""Fields behind path and type of an entry without parts."""

@@ -238,7 +238,7 @@ class BlobStore:
         with suppress(FileNotFoundError), _reading_store():
             answer = await obstore.get_async(self._store, _manifest(project, digest))
             raw = bytes(await answer.bytes_async())
-            return await asyncio.to_thread(Manifest.from_bytes, raw)
+            return await asyncio.to_thread(Manifest.from_bytes, raw, digest)
         return None
 
 
