@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.errors import documented
 from service.handlers.parameters import Builder, OnProcess
@@ -13,7 +13,9 @@ from shipway.models.receipt import ContextReceipt, Missing, Wanted
 
 router = APIRouter(prefix="/v1", tags=["contexts"])
 
-Digest = Annotated[str, Path(description="sha256:… of the context", pattern=r"^sha256:[0-9a-f]{64}$")]
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
+Digest = Annotated[str, Path(description="sha256:… of the context", pattern=_DIGEST)]
+Base = Annotated[str | None, Query(description="sha256:… of the context that the listing changes", pattern=_DIGEST)]
 TAR_BODY = {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -66,9 +68,12 @@ async def take_packs(request: Request, process: OnProcess, caller: Builder) -> N
     status_code=201,
     summary="Make a context of packs",
     description="The body lists the entries and the digests of their contents, plain or compressed (the format stands "
-    "in `shipway/context/listing.py`). Every content must lie in a pack that is there.",
+    "in `shipway/context/listing.py`). Every content must lie in a pack that is there. Where `base` names a context "
+    "that is there, the body lists what is different from it.",
     responses=documented(400, 409, 413),
     openapi_extra={"requestBody": {"required": True, "content": LISTING_BODY}},
 )
-async def commit(request: Request, digest: Digest, process: OnProcess, caller: Builder) -> ContextReceipt:
-    return await contexts.commit(process, caller, digest, request.stream())
+async def commit(
+    request: Request, digest: Digest, process: OnProcess, caller: Builder, base: Base = None
+) -> ContextReceipt:
+    return await contexts.commit(process, caller, digest, base, request.stream())

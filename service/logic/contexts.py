@@ -23,6 +23,8 @@ from shipway.storage.redis import reaching_redis
 
 GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
+LISTED = 32 * 1024
+"""The same for listings, of which a byte is more work."""
 
 
 async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ContextReceipt:
@@ -80,23 +82,32 @@ async def take_packs(process: Process, caller: Caller, body: AsyncIterator[bytes
     reader.finish()
 
 
-async def commit(process: Process, caller: Caller, digest: str, body: AsyncIterator[bytes]) -> ContextReceipt:
-    """Make a context of packs that are there and a listing of what is in them.
+async def commit(
+    process: Process, caller: Caller, digest: str, base: str | None, body: AsyncIterator[bytes]
+) -> ContextReceipt:
+    """Make a context of packs that are there and a listing of what is in them, or of what is not as it was.
 
     Args:
         process: where the parts are.
         caller: whose project the context belongs to.
         digest: what the client expects the context's digest to be.
+        base: the digest of the context that the listing changes.
         body: the listing, plain or compressed.
 
     Raises:
         ContextError: it is no listing, holds what no context may hold, or has another digest.
         TooLarge: it passes a limit.
-        Conflict: packs that it speaks of are not there (`context-packs-missing`).
+        Conflict: packs that it speaks of are not there (`context-packs-missing`), or the base is not
+            (`context-base-missing`).
     """
     limits = process.settings.limits_of(caller.project).context_limits
-    decompressor, reader = Decompressor(limits), ListingReader(limits)
-    async for _ in _plain(decompressor, body, reader.feed):
+    before = await process.blobs.manifest(caller.project, base) if base else None
+    if base and before is None:
+        raise Conflict(
+            "the context that the listing changes is not there; send a whole listing", slug="context-base-missing"
+        )
+    decompressor, reader = Decompressor(limits), ListingReader(limits, before)
+    async for _ in _plain(decompressor, body, reader.feed, LISTED):
         pass
     manifest = await asyncio.to_thread(_finished, reader)
     metrics.CONTEXT_BYTES.inc(decompressor.taken)
@@ -141,7 +152,7 @@ def _finished(reader: TarIndexer | ListingReader) -> Manifest:
 
 
 async def _plain(
-    decompressor: Decompressor, body: AsyncIterator[bytes], read: Callable[[bytes], None]
+    decompressor: Decompressor, body: AsyncIterator[bytes], read: Callable[[bytes], None], gather: int = GATHER
 ) -> AsyncIterator[bytes]:
     """Decompress a body, and have its pieces read, off the event loop."""
 
@@ -151,7 +162,7 @@ async def _plain(
             read(piece)
         return piece
 
-    async for chunk in gathered(body):
+    async for chunk in gathered(body, gather):
         pieces = decompressor.feed(chunk)
         while (piece := await asyncio.to_thread(following, pieces)) is not None:
             yield piece
@@ -160,12 +171,12 @@ async def _plain(
         yield piece
 
 
-async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def gathered(body: AsyncIterator[bytes], least: int = GATHER) -> AsyncIterator[bytes]:
     """Yield a request's body in larger chunks."""
     held = bytearray()
     async for chunk in body:
         held += chunk
-        if len(held) >= GATHER:
+        if len(held) >= least:
             yield bytes(held)
             held.clear()
     if held:

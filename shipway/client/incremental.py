@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any
 
 from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
-from shipway.client.snapshot import Snapshot
+from shipway.client.snapshot import Changes, Snapshot, packed
 from shipway.context.reading import changed
 from shipway.exceptions import ShipwayError
 
@@ -19,6 +19,8 @@ STREAMS = 4
 """Connections over which packs are sent at the same time."""
 PATIENCE = 600.0
 """Seconds the service may take over what it was sent."""
+NOT_BASED = {"context-base-missing", "context-digest-mismatch", "listing-invalid"}
+"""Slugs of a service that can't make the context of another one: it has not got that one, or is older than this."""
 
 
 class Sending:
@@ -78,11 +80,37 @@ class Sending:
 
     async def _send(self, names: list[str]) -> dict[str, Any]:
         self._spare(names)
-        listing = await self._connection.ground.call(self._snapshot.listing)
-        self._total = self._sent + len(listing) + sum(self._snapshot.packs[name].size for name in names)
+        self._total = self._sent + sum(self._snapshot.packs[name].size for name in names)
         await self._send_packs(names)
+        changes = await self._connection.ground.call(self._snapshot.changes)
+        receipt: dict[str, Any] = {}
+
+        async def send_listing() -> None:
+            receipt.update(await self._send_listing(changes))
+
+        async def remember() -> None:  # the service is busy now; what it has not got in the end is no base for it
+            await self._connection.ground.call(self._snapshot.remember_listing)
+
+        try:
+            await self._connection.ground.together([send_listing(), remember()])
+        except ExceptionGroup as faults:
+            raise self._worst(faults.exceptions) from None
+        return receipt
+
+    async def _send_listing(self, changes: Changes | None) -> dict[str, Any]:
+        """Send what is different from the last time; all there is if the service can't do with that."""
+        if changes is not None:
+            try:
+                return await self._put(changes.lines, changes.base)
+            except ShipwayError as fault:
+                if fault.slug not in NOT_BASED:
+                    raise
+        return await self._put(self._snapshot.lines)
+
+    async def _put(self, lines: list[str], base: str = "") -> dict[str, Any]:
+        listing = await self._connection.ground.call(lambda: packed(lines))
         answer = await self._connection.upload(
-            f"/v1/contexts/{self._snapshot.digest}",
+            f"/v1/contexts/{self._snapshot.digest}{f'?base={base}' if base else ''}",
             lambda: self._counted(lambda: (listing,)),
             method="PUT",
             kind="application/jsonl",

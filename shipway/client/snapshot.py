@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 from shipway.client.hashing import hash_files
 from shipway.client.statcache import Tree, line_of
@@ -21,6 +23,18 @@ _SAMPLE = 64 * KIB
 _WORTH = 0.9
 _LEVEL = 3
 _SLICE = 256 * KIB
+
+
+class Changes(NamedTuple):
+    """What makes one context of another.
+
+    Attributes:
+        base: the digest of the other one.
+        lines: as `shipway.context.listing` reads them.
+    """
+
+    base: str
+    lines: list[str]
 
 
 class Snapshot:
@@ -47,9 +61,10 @@ class Snapshot:
         alone: dict[Member, None] = {}
         for members in self._members:
             (small if _shares(members) else alone).update(dict.fromkeys(members))
-        dealt = list(deal(small))
-        self._numbers = {member: number for number, pack in enumerate(dealt) for member in pack.members}
-        self.packs = {pack.name: pack for pack in (*dealt, *(Pack((member,)) for member in alone))}
+        self.packs = {pack.name: pack for pack in deal(small)}
+        # Told by their names, so that a listing says the same of the same content as the one before it.
+        self._numbers = {member: int(name[:15], 16) for name, pack in self.packs.items() for member in pack.members}
+        self.packs |= {pack.name: pack for pack in (Pack((member,)) for member in alone)}
         self.size = sum(pack.size for pack in self.packs.values())
         self.digest = digest_of(map(_telling, tree.files, self._members))
         if settled and tree.cache.recall(state := tree.state) is None:
@@ -59,12 +74,28 @@ class Snapshot:
         """Remember nothing of the tree: what was remembered turned out to be wrong."""
         self._tree.cache.forget()
 
-    def listing(self) -> bytes:
-        """What is in it, as `shipway.context.listing` reads it, packed by zstd."""
-        import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
+    @cached_property
+    def lines(self) -> list[str]:
+        """What is in it, as `shipway.context.listing` reads it."""
+        return list(map(self._line, self._tree.files, self._members))
 
-        lines = "".join(map(self._line, self._tree.files, self._members))
-        return zstandard.ZstdCompressor(level=_LEVEL).compress(lines.encode())
+    def changes(self) -> Changes | None:
+        """What is different from the context that was sent last; None if most is, or if none is known."""
+        before = self._tree.cache.load_listing()
+        if before is None:
+            return None
+        digest, old = before
+        same = set(old).intersection(self.lines)
+        packs = tuple({line[line.rindex(" ") :] for line in self.lines if line not in same} - {f" {ALONE}]\n"})
+        put = [line for line in self.lines if line not in same or line.endswith(packs)]
+        there = {file.path for file in self._tree.files}
+        gone = [path for line in old if line not in same and (path := json.loads(line)[0]) not in there]
+        lines = [*(f"[{quoted(path)}]\n" for path in gone), *put]
+        return Changes(digest, lines) if 2 * len(lines) < len(self.lines) else None
+
+    def remember_listing(self) -> None:
+        """Let the next snapshot tell what is different from this one."""
+        self._tree.cache.save_listing(self.digest, self.lines)
 
     def wire(self, names: Iterator[str], spared: Callable[[int], None]) -> Iterator[bytes]:
         """Yield packs as they are sent, in pieces; several threads may draw from one iterator over names.
@@ -126,6 +157,13 @@ class Snapshot:
             if line_of(piece.file.path, os.fstat(descriptor)) != line:
                 raise changed(piece.file.path)
         return content
+
+
+def packed(lines: Iterable[str]) -> bytes:
+    """Lines packed by zstd."""
+    import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
+
+    return zstandard.ZstdCompressor(level=_LEVEL).compress("".join(lines).encode())
 
 
 def _shares(members: list[Member]) -> bool:

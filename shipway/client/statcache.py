@@ -26,9 +26,11 @@ RACY = 2_000_000_000
 times by two seconds; clocks of file servers are off by less, one hopes."""
 UNUSED = 30 * 86_400
 """Seconds after which the cache of a directory that nobody sends any more is removed."""
-_VERSION = 2
+_VERSION = 3
 _WHOLE = ".whole"
 """The end of the name of what is remembered of a directory as a whole."""
+_LISTING = ".listing"
+"""The same of the listing that was sent last."""
 
 
 def line_of(path: str, status: os.stat_result) -> str:
@@ -63,50 +65,54 @@ class StatCache:
 
     def load(self) -> Files:
         """Return what is remembered; nothing if there is nothing that can be trusted."""
-        try:
-            path = self._file()
-            if path.stat().st_uid != os.geteuid():
-                return {}
-            checksum, _, body = path.read_bytes().partition(b"\n")
-            if checksum.decode() != hashlib.sha256(body).hexdigest():
-                return {}
-            head, *fields = body.decode().split("\0")
-            if head != self._head:
-                return {}
-            return dict(zip(fields[::2], fields[1::2], strict=True))
-        except (OSError, ValueError):
-            return {}
+        head, *fields = self._read("").split("\0")
+        return dict(zip(fields[::2], fields[1::2], strict=True)) if head == self._head else {}
 
     def save(self, files: Files) -> None:
         """Remember these files and no others; a cache that can't be written is no error."""
-        body = "\0".join([self._head, *(text for file in files.items() for text in file)]).encode()
-        self._write("", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        self._write("", "\0".join([self._head, *(text for file in files.items() for text in file)]))
+
+    def load_listing(self) -> tuple[str, list[str]] | None:
+        """The digest of the context that was sent last, and its listing's lines; None if not known."""
+        digest, _, lines = self._read(_LISTING).partition("\n")
+        return (digest, lines.splitlines(keepends=True)) if digest else None
+
+    def save_listing(self, digest: str, lines: Iterable[str]) -> None:
+        """Remember what `load_listing` returns."""
+        self._write(_LISTING, f"{digest}\n{''.join(lines)}")
 
     def recall(self, state: str) -> tuple[str, int] | None:
         """The digest and the bytes of the context that the directory was in a state (see `Tree`); None if not known."""
-        try:
-            path = self._file(_WHOLE)
-            if path.stat().st_uid != os.geteuid():
-                return None
-            known, digest, size = path.read_text().split()
-            return (digest, int(size)) if known == state else None
-        except (OSError, ValueError):
-            return None
+        known, _, rest = self._read(_WHOLE).partition(" ")
+        digest, _, size = rest.partition(" ")
+        return (digest, int(size)) if known == state else None
 
     def remember(self, state: str, digest: str, size: int) -> None:
         """Remember what `recall` returns."""
-        self._write(_WHOLE, f"{state} {digest} {size}".encode())
+        self._write(_WHOLE, f"{state} {digest} {size}")
 
-    def _write(self, suffix: str, content: bytes) -> None:
+    def _read(self, suffix: str) -> str:
+        """What was written; nothing if it is not there, not whole, or not ours."""
+        try:
+            path = self._file(suffix)
+            if path.stat().st_uid != os.geteuid():
+                return ""
+            checksum, _, body = path.read_bytes().partition(b"\n")
+            return body.decode() if checksum.decode() == hashlib.sha256(body).hexdigest() else ""
+        except (OSError, ValueError):
+            return ""
+
+    def _write(self, suffix: str, text: str) -> None:
         import tempfile  # noqa: PLC0415  (slow to load, and not needed where nothing has changed)
 
+        body = text.encode()
         with suppress(OSError):
             path = self._file(suffix)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
+                    file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
                 Path(partial).replace(path)
             except BaseException:
                 Path(partial).unlink(missing_ok=True)
@@ -116,8 +122,8 @@ class StatCache:
     def forget(self) -> None:
         """Remember nothing: what was remembered turned out to be wrong."""
         with suppress(OSError):
-            self._file(_WHOLE).unlink(missing_ok=True)
-            self._file().unlink(missing_ok=True)
+            for suffix in ("", _WHOLE, _LISTING):
+                self._file(suffix).unlink(missing_ok=True)
 
     def _file(self, suffix: str = "") -> Path:
         if self._path is None:

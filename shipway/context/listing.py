@@ -5,6 +5,9 @@ of its parts, as a list; that of one of at most 8 MiB is one digest. `pack` numb
 in; the members of a pack are the contents that were said to lie in it, each once, in the order in which they were. A
 content in several parts, or in none, lies in packs of its own and has -1.
 
+A listing may say what is different from a context that is there. Then `[path]` removes an entry and all below it, and
+the other lines put entries in. All contents of each pack that they name have to be among them.
+
 So a listing makes no claim about places: where a content lies follows from names, and a pack has a name only once its
 members were checked. A listing that lies names packs that aren't there.
 """
@@ -39,11 +42,16 @@ class ListingReader:
 
     What it may hold is what a tar may hold, under the same limits and with the same slugs (see `TarIndexer`).
     `listing-invalid` (ContextError) is what could not even be said in a tar.
+
+    Args:
+        limits: of the context.
+        base: the context that the listing changes, if it does.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, base: Manifest | None = None) -> None:
         self._limits = limits
-        self._tree = EntryTree(limits)
+        self._based = base is not None
+        self._tree = EntryTree(limits, base or ())
         self._rest = b""
         self._bytes = 0
         self._packs: dict[int, list[Member]] = {}
@@ -62,11 +70,19 @@ class ListingReader:
         """Return the manifest, at the end of the listing."""
         if self._rest:
             raise ContextError("the listing breaks off inside a line", slug="context-truncated")
+        if self._based:
+            self._tree.recount()
+            self._limits.check_bytes(sum(map(_tar_bytes, self._tree)))
         names = {number: Pack(tuple(members)).name for number, members in self._packs.items()}
         return Manifest(_placed(entry, names) for entry in self._tree)
 
     def _line(self, fields: Any) -> None:
-        if not isinstance(fields, list) or len(fields) != _FIELDS:
+        if not isinstance(fields, list):
+            raise _invalid("a line is no array")
+        if self._based and len(fields) == 1:
+            self._tree.remove(clean_path(self._text(fields[0]), self._limits))
+            return
+        if len(fields) != _FIELDS:
             raise _invalid(f"a line is no array of {_FIELDS}")
         name, kind, mode, size, mtime, link, content, pack = fields
         path = clean_path(self._text(name), self._limits)
@@ -127,6 +143,11 @@ class ListingReader:
 
 _NUMBERED = ("",)
 """Marks an entry whose blob is still a number: the pack's name is known once all its members are."""
+
+
+def _tar_bytes(entry: Entry) -> int:
+    """What a tar of it would have."""
+    return _BLOCK + entry.size + -entry.size % _BLOCK
 
 
 def _placed(entry: Entry, names: dict[int, str]) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from shipway.context.limits import Limits
 from shipway.context.paths import shown
@@ -19,10 +19,13 @@ class EntryTree:
     something else removes what lay below it.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, entries: Iterable[Entry] = ()) -> None:
+        """Begin with some entries, which count once `recount` is called."""
         self._limits = limits
-        self._entries: dict[str, Entry] = {}
+        self._entries = {entry.path: entry for entry in entries}
         self._children: dict[str, list[str]] = {}
+        for path in self._entries:
+            self._children.setdefault(path.rpartition("/")[0], []).append(path)
         self._count = 0
         self._name_bytes = 0
 
@@ -42,6 +45,18 @@ class EntryTree:
         if entry.type is not EntryType.DIR:
             self._remove_below(entry.path)
         self._set(entry, parent)
+
+    def remove(self, path: str) -> None:
+        """Remove what is at a path, if anything is, and all below it; that counts as an entry does."""
+        self._account(len(path))
+        if self._entries.pop(path, None) is not None:
+            self._remove_below(path)
+
+    def recount(self) -> None:
+        """Count what is there now, and nothing else; raises TooLarge as `put` does."""
+        self._count = self._name_bytes = 0
+        for entry in self:
+            self._account(len(entry.path) + len(entry.link))
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield what is there now."""
@@ -92,4 +107,4 @@ class EntryTree:
         while doomed:
             gone = doomed.pop()
             doomed += self._children.pop(gone, [])
-            del self._entries[gone]
+            self._entries.pop(gone, None)

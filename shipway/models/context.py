@@ -61,9 +61,9 @@ class Entry(NamedTuple):
         return self.parts or ((self.blob,) if self.blob else ())
 
     @property
-    def sort_key(self) -> list[str]:
+    def sort_key(self) -> str:
         """Orders entries depth first with names sorted within each directory, as DiffCopy sends them."""
-        return self.path.split("/")
+        return self.path.replace("/", "\0")
 
 
 class Summary(NamedTuple):

@@ -100,6 +100,8 @@ def listings(draw: st.DrawFn) -> bytes:
         row = draw(
             st.sampled_from([file, [path, "dir", mode, 0, 0, "", [], -1], [path, "symlink", 0, 0, 0, "a", [], -1]])
         )
+        if draw(st.integers(0, 3)) == 0:
+            row = [path]
         if (at := draw(st.integers(-8, 9))) > 0:
             row[at - 1 :] = [draw(ODD), *row[at:]]
         rows.append(row)
@@ -155,9 +157,12 @@ def test_packs(raw: bytes, size: int) -> None:
         reader.finish()
 
 
-@given(listings() | spoilt(listings()), CUTS)
-def test_listing(raw: bytes, size: int) -> None:
-    reader = ListingReader(LIMITS)
+BASE = Manifest([Entry("a", EntryType.DIR, 0o755), Entry("a/b", EntryType.FILE, 0o644), Entry("b", EntryType.FILE, 0)])
+
+
+@given(listings() | spoilt(listings()), CUTS, st.sampled_from([None, BASE]))
+def test_listing(raw: bytes, size: int, base: Manifest | None) -> None:
+    reader = ListingReader(LIMITS, base)
     try:
         for chunk in cut(raw, size):
             reader.feed(chunk)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
 from shipway.client import Client
@@ -22,7 +21,8 @@ from shipway.client.alone import Alone, run_alone
 from shipway.client.connection import Connection
 from shipway.client.ground import common_headers
 from shipway.client.hashing import hash_files
-from shipway.client.snapshot import Snapshot
+from shipway.client.incremental import Sending
+from shipway.client.snapshot import Snapshot, packed
 from shipway.client.upload import prepare
 from shipway.client.wire import WHOLE, Wire
 from shipway.context.packs import MAX_PACK
@@ -30,6 +30,7 @@ from shipway.exceptions import ContextError
 from tests.integration.contexts import once, pack_of, wire
 from tests.integration.http_api import HttpApi, made, refusal
 from tests.integration.leftovers import kept, orphans
+from tests.support.mutations import ROUNDS, mutate
 from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.engine_independent
@@ -190,12 +191,48 @@ def test_packs_of_one_project_are_not_there_for_another(project: HttpApi, stack:
         snapshot = snapshot_of(root)
 
         asked = other.http.post("/v1/packs/missing", json={"context": first.digest, "packs": list(snapshot.packs)})
-        claimed = other.http.put(f"/v1/contexts/{first.digest}", content=snapshot.listing())
+        claimed = other.http.put(f"/v1/contexts/{first.digest}", content=packed(snapshot.lines))
         theirs = send(other, root)
 
     assert asked.json() == {"context": None, "packs": list(snapshot.packs)}
     assert refusal(claimed) == (409, "context-packs-missing")
-    assert theirs[:2] == first[:2]
+    assert theirs.digest == first.digest
+    assert theirs.sent >= first.sent
+
+
+def test_what_has_changed_is_told_of_the_context_before(
+    project: HttpApi, stack: Stack, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bases: list[str] = []
+    put = Sending._put
+
+    async def counted(self: Sending, lines: list[str], base: str = "") -> dict[str, Any]:
+        bases.append(base)
+        return await put(self, lines, base)
+
+    monkeypatch.setattr(Sending, "_put", counted)
+    first = send(project, root)
+    (root / "d3" / "f3").write_bytes(os.urandom(20_000))
+    (root / "d1" / "f1").unlink()
+    second = send(project, root)
+
+    (root / "d3" / "f3").write_bytes(os.urandom(20_000))
+    with HttpApi(stack.service.url, stack.token) as admin, new_project(admin) as other:
+        elsewhere = send(other, root)
+
+        assert bases == ["", first.digest, second.digest, ""]  # the other project has not got it: sent whole
+        assert elsewhere.digest == by_tar(other, root)
+    assert second.digest != first.digest
+
+
+def test_a_context_that_is_not_there_is_no_base(project: HttpApi) -> None:
+    url = "/v1/contexts/sha256:" + "0" * 64
+
+    assert refusal(project.http.put(url, content=b"", params={"base": "sha256:" + "0" * 64})) == (
+        409,
+        "context-base-missing",
+    )
+    assert refusal(project.http.put(url, content=b"", params={"base": "else"}))[0] == 422
 
 
 def missing(api: HttpApi, *contents: bytes) -> list[str]:
@@ -285,39 +322,8 @@ def _remembering_wrongly(tree: Any) -> Any:
     return parts | {"d3/f3": ("0" * 64,)}, {path: found.line for path, found in hashed.items()}, True
 
 
-NAMES = st.sampled_from(["a", "b", "c", "d/a", "d/b", "d/e/a", "d/e/b", "f"])
-EDIT = st.one_of(
-    st.tuples(st.just("write"), NAMES, st.integers(0, 5), st.sampled_from([0, 1, 70_000, 600_000])),
-    st.tuples(st.just("remove"), NAMES),
-    st.tuples(st.just("link"), NAMES, st.sampled_from(["a", "d/b", "/etc", "nowhere"])),
-    st.tuples(st.just("chmod"), NAMES, st.sampled_from([0o600, 0o755, 0o4711])),
-    st.tuples(st.just("move"), NAMES, NAMES),
-)
-
-
-def edit(root: Path, what: tuple[Any, ...]) -> None:
-    """Do something to a tree, whatever is there; what can't be done is not done."""
-    kind, name, *more = what
-    path = root / name
-    try:
-        if kind == "write":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(bytes([more[0]]) * more[1])
-        elif kind == "remove":
-            path.unlink()
-        elif kind == "link":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(more[0])
-        elif kind == "chmod" and not path.is_symlink():
-            path.chmod(more[0])
-        elif kind == "move":
-            path.rename(root / more[0])
-    except OSError:
-        pass
-
-
 @settings(max_examples=int(os.environ.get("MUTATIONS", "12")))
-@given(st.lists(st.lists(EDIT, max_size=6), min_size=1, max_size=4))
+@given(ROUNDS)
 def test_however_a_tree_changes_both_ways_come_to_the_same(
     project: HttpApi, tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]]
 ) -> None:
@@ -326,6 +332,6 @@ def test_however_a_tree_changes_both_ways_come_to_the_same(
     (root / "ballast").write_bytes(bytes(200_000))
     for edits in rounds:
         for what in edits:
-            edit(root, what)
+            mutate(root, what)
 
         assert send(project, root).digest == by_tar(project, root)

@@ -6,13 +6,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from shipway.client import hashing, statcache
 from shipway.client import snapshot as snapshots
 from shipway.client.hashing import hash_files
-from shipway.client.snapshot import Snapshot
+from shipway.client.snapshot import Snapshot, packed
 from shipway.client.statcache import StatCache, Tree
 from shipway.context.contents import PART
 from shipway.context.decompress import Decompressor
@@ -24,6 +26,7 @@ from shipway.context.tarindex import TarIndexer
 from shipway.context.walk import walk
 from shipway.exceptions import ContextError
 from shipway.models.context import Manifest
+from tests.support.mutations import ROUNDS, mutate
 from tests.unit.client.stand_in import wait_until
 
 PAST = 1_000_000_000 * 10**9
@@ -94,14 +97,19 @@ def by_tar(root: Path) -> Manifest:
     return indexer.finish()
 
 
+def listed(lines: list[str], base: Manifest | None = None) -> Manifest:
+    """What the service makes of a listing."""
+    reader, decompressor = ListingReader(Limits(), base), Decompressor(Limits())
+    for piece in decompressor.feed(packed(lines)):
+        reader.feed(piece)
+    return reader.finish()
+
+
 def test_both_ways_come_to_the_same_context(root: Path) -> None:
     (root / "large").write_bytes(os.urandom(PART + 5) + b"file 3\n" * 100)
-    snapshot, reader, packs = Snapshot(tree(root)), ListingReader(Limits()), PackReader()
+    snapshot, packs = Snapshot(tree(root)), PackReader()
 
-    decompressor = Decompressor(Limits())
-    for piece in decompressor.feed(snapshot.listing()):
-        reader.feed(piece)
-    manifest = reader.finish()
+    manifest = listed(snapshot.lines)
     wire = b"".join(snapshot.wire(iter(snapshot.packs), lambda _: None))
     sent = {pack.name: bytes(content) for pack, content in packs.feed(wire)}
 
@@ -249,7 +257,7 @@ def test_a_cache_that_is_not_right_is_no_cache(
                 "emptied": b"",
                 "cut": raw[:-10],
                 "a bit": raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :],
-                "another version": raw.replace(b"\n2 ", b"\n3 "),
+                "another version": raw.replace(b"\n3 ", b"\n4 "),
             }[damage]
         )
     read()
@@ -366,3 +374,72 @@ def test_damaged_memory_of_a_directory_recalls_nothing(root: Path, cache: Path) 
     for content in (b"", b"\xff", b"a b", whole.read_bytes()[1:]):
         whole.write_bytes(content)
         assert recalled(root) is None
+
+
+def _with_more(root: Path) -> Manifest:
+    """Fill a tree so that no edit changes most of it; returns what is there, which is remembered."""
+    for number in range(100):
+        (root / "src" / f"more{number}").write_bytes(os.urandom(60_000))
+    snapshot = Snapshot(tree(root))
+    snapshot.remember_listing()
+    return listed(snapshot.lines)
+
+
+def _told(root: Path, base: Manifest) -> tuple[Manifest, int]:
+    """The context that a base and what has changed since come to, and how many lines told of that."""
+    snapshot = Snapshot(tree(root))
+    changes = snapshot.changes()
+    assert changes is not None
+    assert changes.base == base.digest
+    manifest = listed(changes.lines, base)
+    assert manifest.digest == snapshot.digest
+    assert list(manifest) == list(listed(snapshot.lines))
+    return manifest, len(changes.lines)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_has_changed_makes_the_same_of_the_context_before(edit: str, root: Path) -> None:
+    base = _with_more(root)
+
+    EDITS[edit](root / "src" / "f1")
+
+    assert 0 < _told(root, base)[1] < 50
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROUNDS)
+def test_whatever_has_changed_makes_the_same_of_the_context_before(
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]]
+) -> None:
+    root = tmp_path_factory.mktemp("mutated")
+    (root / "src").mkdir()
+    base = _with_more(root)
+    for edits in rounds:
+        for what in edits:
+            mutate(root, what)
+
+        manifest, _ = _told(root, base)
+
+        Snapshot(tree(root)).remember_listing()
+        base = manifest
+
+
+def test_nothing_changed_is_told_by_nothing(root: Path) -> None:
+    base = _with_more(root)
+
+    assert _told(root, base)[1] == 0
+
+
+def test_other_tree_is_told_whole(root: Path) -> None:
+    _with_more(root)
+    shutil.rmtree(root / "src")
+
+    assert Snapshot(tree(root)).changes() is None
+
+
+def test_damaged_memory_of_a_listing_is_none(root: Path, cache: Path) -> None:
+    _with_more(root)
+    (path,) = (cache / "shipway" / "contexts").glob("*.listing")
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert Snapshot(tree(root)).changes() is None

@@ -27,12 +27,12 @@ def entry(path: str = "f", kind: str = "file", size: int = 1, parts: Any = (A,),
     return [path, kind, fields["mode"], size, fields["mtime"], fields["link"], parts, fields["pack"]]
 
 
-def read(*lines: Any, step: int = 10**6) -> Manifest:
-    return read_raw(b"".join(json.dumps(line).encode() + b"\n" for line in lines), step)
+def read(*lines: Any, step: int = 10**6, base: Manifest | None = None) -> Manifest:
+    return read_raw(b"".join(json.dumps(line).encode() + b"\n" for line in lines), step, base)
 
 
-def read_raw(raw: bytes, step: int = 10**6) -> Manifest:
-    reader = ListingReader(LIMITS)
+def read_raw(raw: bytes, step: int = 10**6, base: Manifest | None = None) -> Manifest:
+    reader = ListingReader(LIMITS, base)
     for at in range(0, len(raw), step):
         reader.feed(raw[at : at + step])
     return reader.finish()
@@ -59,6 +59,60 @@ def test_a_large_file_lies_in_its_parts() -> None:
     )
     assert Manifest.from_bytes(manifest.to_bytes()).get("f") == only
     assert json.loads(manifest.to_bytes().split(b"\n")[0])["version"] == 2
+
+
+def test_what_is_not_told_stays_as_it_was() -> None:
+    base = read(entry("d/f"), entry("d/g", size=2, parts=[B]), entry("e/f", pack=1), entry("h", size=0, parts=[]))
+
+    changed = read(["d"], entry("e/g", size=2, parts=[B], pack=7), ["nowhere"], ["h"], base=base)
+
+    assert [e.path for e in changed] == ["e", "e/f", "e/g"]
+    assert changed.get("e/f") == base.get("e/f")
+    assert changed.get("e/g").blob == Pack((Member(2, bytes.fromhex(B)),)).name  # type: ignore[union-attr]
+
+
+def test_file_in_the_place_of_a_directory_replaces_all_of_it() -> None:
+    base = read(entry("d/f"), entry("d/e/g"))
+
+    assert [e.path for e in read(entry("d"), base=base)] == ["d"]
+    assert [e.path for e in read(["d"], entry("d/f"), base=base)] == ["d", "d/f"]
+
+
+def test_what_goes_and_comes_is_there_once() -> None:
+    base = read(*(entry(f"d/{n}") for n in range(20)))
+
+    assert list(read(*([line] for n in range(20) for line in [f"d/{n}"]), entry("d/1"), base=base)) == list(
+        read(entry("d/1"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "slug"),
+    [
+        ([["f"]], "listing-invalid"),
+        ([[]], "listing-invalid"),
+        ([[7]], "listing-invalid"),
+        ([["../f"]], "context-path-escapes"),
+        ([[f"f{n}"] for n in range(51)], "context-too-many-entries"),
+        ([entry(f"g{n}") for n in range(45)], "context-too-many-entries"),
+        ([entry("g", size=PART * 12, parts=[A] * 12, pack=ALONE)], "context-too-large"),
+    ],
+)
+def test_changes_that_can_not_be_are_refused(lines: list[Any], slug: str) -> None:
+    base = read(*(entry(f"f{n}") for n in range(10)), entry("l", size=PART, parts=[A], pack=ALONE))
+    if lines == [["f"]]:
+        base = None  # type: ignore[assignment]
+
+    with pytest.raises(ShipwayError) as refused:
+        read(*lines, base=base)
+
+    assert refused.value.slug == slug
+
+
+def test_changes_may_replace_all_that_a_context_may_have() -> None:
+    base = read(*(entry(f"f{n}") for n in range(45)))
+
+    assert len(read(*(entry(f"f{n}", size=2, parts=[B]) for n in range(45)), base=base)) == 45
 
 
 def test_an_empty_file_lies_nowhere() -> None:
