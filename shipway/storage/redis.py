@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
+from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -111,7 +112,11 @@ class Scripts:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._known: dict[str, AsyncScript] = {}
 
     async def call(self, name: str, names: Sequence[str], args: Sequence[str | float]) -> Any:
         """Run a script; Redis loads it on first use."""
-        return await self._redis.register_script(_source(name))(keys=list(names), args=list(args))
+        script = self._known.get(name)
+        if script is None:  # it hashes its text, which takes as long as a call
+            script = self._known[name] = self._redis.register_script(_source(name))
+        return await script(keys=list(names), args=list(args))
