@@ -53,14 +53,14 @@ async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -
 
 
 async def missing(process: Process, caller: Caller, wanted: Wanted) -> Missing:
-    """Tell a client what it has to send for a context: nothing if it is there, else the packs that are not.
+    """Tell a client what it has to send: nothing if the context is there, else the packs that are not.
 
     What is there is kept until the client has had time to send the rest.
     """
-    blobs = process.blobs
+    blobs, context = process.blobs, wanted.context
     async with reaching_redis():
-        if there := await blobs.keep_context(caller.project, wanted.context, process.settings.retention):
-            return Missing(context=_receipt(wanted.context, there), packs=[])
+        if context and (there := await blobs.keep_context(caller.project, context, process.settings.retention)):
+            return Missing(context=_receipt(context, there), packs=[])
         return Missing(context=None, packs=await blobs.keep_blobs(caller.project, wanted.packs, UNFINISHED))
 
 

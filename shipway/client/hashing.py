@@ -6,7 +6,8 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from shipway.client.statcache import line_of, settled
@@ -36,8 +37,8 @@ class Hashed(NamedTuple):
     settled: bool
 
 
-def hash_files(files: Iterable[LocalFile]) -> dict[str, Hashed]:
-    """Hash the content of files; by path.
+def hash_files(files: Iterable[LocalFile]) -> Iterator[Hashed]:
+    """Hash the content of files that have any; yields what they are in their order.
 
     Raises:
         ContextError: a file can't be read (`context-unreadable`), or changes meanwhile (`context-file-changed`).
@@ -46,11 +47,13 @@ def hash_files(files: Iterable[LocalFile]) -> dict[str, Hashed]:
     batches = [pieces[start : start + _BATCH] for start in range(0, len(pieces), _BATCH)]
     if any(piece.size == PART for piece in pieces):
         batches = [[piece] for piece in pieces]
-    found: dict[str, list[tuple[int, Hashed]]] = {}
+    parts: list[Hashed] = []
     for batch, results in on_threads(batches, lambda batch: [_hash(piece) for piece in batch]):
         for piece, result in zip(batch, results, strict=True):
-            found.setdefault(piece.file.path, []).append((piece.offset, result))
-    return {path: _joined(path, [part for _, part in sorted(parts)]) for path, parts in found.items()}
+            parts.append(result)
+            if piece.offset + piece.size == piece.file.size:
+                yield _joined(piece.file.path, parts)
+                parts = []
 
 
 def _joined(path: str, parts: Sequence[Hashed]) -> Hashed:
@@ -77,28 +80,32 @@ def _hash(piece: Piece) -> Hashed:
     return Hashed(line, (total.hexdigest(),), kept)
 
 
-def on_threads(items: Sequence[T], work: Callable[[T], R]) -> list[tuple[T, R]]:
-    """Do work on all items, on as many threads as there are processors; the first failure is raised.
+def on_threads(items: Sequence[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+    """Do work on all items, on as many threads as there are processors, and yield what it comes to in their order.
 
-    Daemon threads, as in `shipway.client.threads`: they don't keep a process from ending.
+    The first failure is raised. Daemon threads, as in `shipway.client.threads`: they don't keep a process from ending.
     """
     places = iter(range(len(items)))
-    results: list[tuple[T, R]] = []
-    faults: list[Exception] = []
+    done: SimpleQueue[tuple[int, R] | Exception] = SimpleQueue()
+    over: list[bool] = []
 
     def run() -> None:
         try:
-            while not faults and (place := next(places, None)) is not None:
-                results.append((items[place], work(items[place])))
+            while not over and (place := next(places, None)) is not None:
+                done.put((place, work(items[place])))
         except Exception as fault:  # noqa: BLE001  (it is raised again below)
-            faults.append(fault)
+            done.put(fault)
 
-    count = min(len(items), MAX_THREADS, os.cpu_count() or 1)
-    threads = [threading.Thread(target=run, name="shipway-hash", daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return results
+    for _ in range(min(len(items), MAX_THREADS, os.cpu_count() or 1)):
+        threading.Thread(target=run, name="shipway-hash", daemon=True).start()
+    early: dict[int, R] = {}
+    try:
+        for place, item in enumerate(items):
+            while place not in early:
+                result = done.get()
+                if isinstance(result, Exception):
+                    raise result
+                early[result[0]] = result[1]
+            yield item, early.pop(place)
+    finally:
+        over.append(True)

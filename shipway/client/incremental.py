@@ -10,8 +10,12 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
+from shipway.client.ahead import LookingAhead
 from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
+from shipway.client.packing import Packing
 from shipway.client.snapshot import Changes, Snapshot, packed
+from shipway.client.statcache import Tree
+from shipway.context.limits import MIB
 from shipway.context.reading import changed
 from shipway.exceptions import ShipwayError
 
@@ -19,16 +23,18 @@ STREAMS = 4
 """Connections over which packs are sent at the same time."""
 PATIENCE = 600.0
 """Seconds the service may take over what it was sent."""
+AHEAD = 16 * MIB
+"""Bytes of a tree from which on packs are sent while the tree is still being looked at."""
 NOT_BASED = {"context-base-missing", "context-digest-mismatch", "listing-invalid"}
 """Slugs of a service that can't make the context of another one: it has not got that one, or is older than this."""
 
 
 class Sending:
-    """One snapshot on its way.
+    """One directory on its way.
 
     Args:
         connection: to the service.
-        snapshot: what is to be there.
+        tree: what is to be there.
         on_progress: told the bytes sent so far and those to be sent in all, as nearly as is known.
         on_spared: told the bytes of content that need not be sent.
     """
@@ -36,14 +42,16 @@ class Sending:
     def __init__(
         self,
         connection: Connection,
-        snapshot: Snapshot,
+        tree: Tree,
         on_progress: Callable[[int, int | None], None] | None,
         on_spared: Callable[[int], None] | None,
     ) -> None:
         self._connection = connection
-        self._snapshot = snapshot
+        self._tree = tree
+        self._packing = Packing()
         self._on_progress = on_progress
         self._on_spared = on_spared
+        self._lacking: set[str] = set()
         self._sent = 0
         self._total = 0
         self._counting = threading.Lock()  # streams may run on threads of their own
@@ -52,44 +60,70 @@ class Sending:
         """Send what is missing; returns the context's receipt.
 
         Raises:
-            ContextError: a file is not what it was when it was looked at.
+            ContextError: a file can't be read, or is not what it was when it was looked at.
             ShipwayError: the service refuses, or stays away.
         """
-        backoff, left, lacking = Backoff(self._connection.ground), ATTEMPTS, len(self._snapshot.packs) + 1
+        snapshot = await self._look()
+        backoff, left, lacking = Backoff(self._connection.ground), ATTEMPTS, len(self._packing.packs) + 1
         while True:
-            receipt, missing = await self._ask()
+            receipt, missing = await self._ask(snapshot.digest, list(self._packing.packs))
             if receipt is not None:
-                self._spare(())
+                self._spare(snapshot)
                 return receipt
             if len(missing) < lacking:  # as long as it gets on, it may go on
                 left, lacking = ATTEMPTS, len(missing)
                 backoff.reset()
             left -= 1
             try:
-                return await self._send(missing)
+                return await self._send(snapshot, missing)
             except ShipwayError as fault:
                 if not left or not _may_go_on(fault):
                     raise
             await backoff.pause()
 
-    async def _ask(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """The receipt of a context that is there already, or the packs that are missing."""
-        wanted = {"context": self._snapshot.digest, "packs": list(self._snapshot.packs)}
-        told = (await self._connection.post("/v1/packs/missing", json=wanted)).json()
-        return told["context"], [name for name in told["packs"] if name in self._snapshot.packs]
+    async def _look(self) -> Snapshot:
+        if self._tree.size < AHEAD:
+            return await self._connection.ground.call(lambda: Snapshot(self._tree, packing=self._packing))
+        looking = LookingAhead(self._connection.ground, self._tree, self._packing)
+        try:
+            return await looking.run(self._ask_ahead, self._stream_ahead, STREAMS)
+        except ExceptionGroup as faults:
+            raise self._worst(faults.exceptions) from None
 
-    async def _send(self, names: list[str]) -> dict[str, Any]:
-        self._spare(names)
-        self._total = self._sent + sum(self._snapshot.packs[name].size for name in names)
+    async def _ask_ahead(self, names: list[str]) -> list[str]:
+        try:
+            return (await self._ask(None, names))[1]
+        except ShipwayError:
+            return []  # it is asked again when everything was seen
+
+    async def _stream_ahead(self, names: Iterator[str]) -> None:
+        try:
+            await self._stream(names)
+        except ShipwayError as fault:
+            if not _may_go_on(fault):
+                raise
+
+    async def _ask(self, context: str | None, names: list[str]) -> tuple[dict[str, Any] | None, list[str]]:
+        """The receipt of a context that is there already, or which packs are missing."""
+        wanted = {"packs": names, **({"context": context} if context else {})}
+        told = (await self._connection.post("/v1/packs/missing", json=wanted)).json()
+        missing = [name for name in told["packs"] if name in self._packing.packs]
+        new = [name for name in missing if name not in self._lacking]
+        self._lacking.update(new)
+        self._total += sum(self._packing.packs[name].size for name in new)
+        return told["context"], missing
+
+    async def _send(self, snapshot: Snapshot, names: list[str]) -> dict[str, Any]:
+        self._spare(snapshot)
         await self._send_packs(names)
-        changes = await self._connection.ground.call(self._snapshot.changes)
+        changes = await self._connection.ground.call(snapshot.changes)
         receipt: dict[str, Any] = {}
 
         async def send_listing() -> None:
-            receipt.update(await self._send_listing(changes))
+            receipt.update(await self._send_listing(snapshot, changes))
 
         async def remember() -> None:  # the service is busy now; what it has not got in the end is no base for it
-            await self._connection.ground.call(self._snapshot.remember_listing)
+            await self._connection.ground.call(snapshot.remember_listing)
 
         try:
             await self._connection.ground.together([send_listing(), remember()])
@@ -97,20 +131,20 @@ class Sending:
             raise self._worst(faults.exceptions) from None
         return receipt
 
-    async def _send_listing(self, changes: Changes | None) -> dict[str, Any]:
+    async def _send_listing(self, snapshot: Snapshot, changes: Changes | None) -> dict[str, Any]:
         """Send what is different from the last time; all there is if the service can't do with that."""
         if changes is not None:
             try:
-                return await self._put(changes.lines, changes.base)
+                return await self._put(snapshot.digest, changes.lines, changes.base)
             except ShipwayError as fault:
                 if fault.slug not in NOT_BASED:
                     raise
-        return await self._put(self._snapshot.lines)
+        return await self._put(snapshot.digest, snapshot.lines)
 
-    async def _put(self, lines: list[str], base: str = "") -> dict[str, Any]:
+    async def _put(self, digest: str, lines: list[str], base: str = "") -> dict[str, Any]:
         listing = await self._connection.ground.call(lambda: packed(lines))
         answer = await self._connection.upload(
-            f"/v1/contexts/{self._snapshot.digest}{f'?base={base}' if base else ''}",
+            f"/v1/contexts/{digest}{f'?base={base}' if base else ''}",
             lambda: self._counted(lambda: (listing,)),
             method="PUT",
             kind="application/jsonl",
@@ -140,7 +174,7 @@ class Sending:
         """Send packs for as long as there are any; each is drawn by one stream."""
         await self._connection.upload(
             "/v1/packs",
-            lambda: self._counted(lambda: self._snapshot.wire(names, self._compressed)),
+            lambda: self._counted(lambda: self._packing.wire(names, self._compressed)),
             kind="application/octet-stream",
             patience=PATIENCE,
             replayable=False,
@@ -159,16 +193,16 @@ class Sending:
         with self._counting:
             self._total -= spared
 
-    def _spare(self, names: Iterable[str]) -> None:
+    def _spare(self, snapshot: Snapshot) -> None:
         if self._on_spared is not None:
-            self._on_spared(self._snapshot.size - sum(self._snapshot.packs[name].size for name in names))
+            self._on_spared(snapshot.size - sum(self._packing.packs[name].size for name in self._lacking))
 
     def _worst(self, faults: Iterable[Exception]) -> Exception:
         """Of several failures one that trying again would not mend, if there is one."""
         worst = min(faults, key=_may_go_on)
         if isinstance(worst, ShipwayError) and worst.slug == "pack-mismatch":
             # It was read just now, and is not what it was when it was looked at, or what was remembered is wrong.
-            self._snapshot.forget()
+            self._tree.cache.forget()
             return changed("a file")
         return worst
 

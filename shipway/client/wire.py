@@ -65,10 +65,8 @@ class Wire:
     ) -> dict[str, Any]:
         # Loaded late: most commands send no directory, or a small one.
         from shipway.client.incremental import Sending  # noqa: PLC0415
-        from shipway.client.snapshot import Snapshot  # noqa: PLC0415
 
-        snapshot = await self.connection.ground.call(lambda: Snapshot(tree))
-        return await Sending(self.connection, snapshot, on_progress, on_spared).run()
+        return await Sending(self.connection, tree, on_progress, on_spared).run()
 
     async def upload_for_build(
         self,

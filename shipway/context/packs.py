@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from shipway.context.contents import PART
@@ -89,25 +88,30 @@ def parse_header(raw: bytes) -> Header | None:
     return Header(encoding, members, length) if good else None
 
 
-def deal(contents: Iterable[Member]) -> Iterator[Pack]:
-    """Deal small contents into packs, in their order; each content should come once.
+class Dealer:
+    """Deals small contents into packs, in their order; each content should come once.
 
     A pack ends behind a content whose digest says so, with a chance in proportion to its size. Were it the count that
     ends packs, one more file would move the borders of all that come after it.
     """
-    held: list[Member] = []
-    size = 0
-    for member in contents:
-        if held and (size + member.size > MAX_PACK or len(held) == MAX_MEMBERS):
-            yield Pack(tuple(held))
-            held, size = [], 0
-        held.append(member)
-        size += member.size
-        if size >= _MIN_PACK and _ends(member):
-            yield Pack(tuple(held))
-            held, size = [], 0
-    if held:
-        yield Pack(tuple(held))
+
+    def __init__(self) -> None:
+        self._held: list[Member] = []
+        self._size = 0
+
+    def put(self, member: Member) -> list[Pack]:
+        """Take the next content; returns the packs that are complete now."""
+        full = self._size + member.size > MAX_PACK or len(self._held) == MAX_MEMBERS
+        done = self.end() if full else []
+        self._held.append(member)
+        self._size += member.size
+        return done + self.end() if self._size >= _MIN_PACK and _ends(member) else done
+
+    def end(self) -> list[Pack]:
+        """End the pack that is open, if one is."""
+        done = [Pack(tuple(self._held))] if self._held else []
+        self._held, self._size = [], 0
+        return done
 
 
 def _ends(member: Member) -> bool:

@@ -29,11 +29,11 @@ class ArtifactReceipt(BaseModel):
 
 
 class Wanted(BaseModel):
-    """A context that a client is about to send, and the packs it would send for it."""
+    """Packs that a client would send, and the context that they are for, once that is known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    context: str = Field(description="sha256:… of the context", pattern=r"^sha256:[0-9a-f]{64}$")
+    context: str | None = Field(None, description="sha256:… of the context", pattern=r"^sha256:[0-9a-f]{64}$")
     packs: tuple[PackName, ...] = Field(description="names of packs")
 
 

@@ -20,9 +20,9 @@ from shipway.client import Client
 from shipway.client.alone import Alone, run_alone
 from shipway.client.connection import Connection
 from shipway.client.ground import common_headers
-from shipway.client.hashing import hash_files
 from shipway.client.incremental import Sending
 from shipway.client.snapshot import Snapshot, packed
+from shipway.client.statcache import StatCache
 from shipway.client.upload import prepare
 from shipway.client.wire import WHOLE, Wire
 from shipway.context.packs import MAX_PACK
@@ -190,11 +190,13 @@ def test_packs_of_one_project_are_not_there_for_another(project: HttpApi, stack:
         other = exits.enter_context(new_project(admin))
         snapshot = snapshot_of(root)
 
-        asked = other.http.post("/v1/packs/missing", json={"context": first.digest, "packs": list(snapshot.packs)})
+        packs = list(snapshot.packing.packs)
+
+        asked = other.http.post("/v1/packs/missing", json={"context": first.digest, "packs": packs})
         claimed = other.http.put(f"/v1/contexts/{first.digest}", content=packed(snapshot.lines))
         theirs = send(other, root)
 
-    assert asked.json() == {"context": None, "packs": list(snapshot.packs)}
+    assert asked.json() == {"context": None, "packs": packs}
     assert refusal(claimed) == (409, "context-packs-missing")
     assert theirs.digest == first.digest
     assert theirs.sent >= first.sent
@@ -206,9 +208,9 @@ def test_what_has_changed_is_told_of_the_context_before(
     bases: list[str] = []
     put = Sending._put
 
-    async def counted(self: Sending, lines: list[str], base: str = "") -> dict[str, Any]:
+    async def counted(self: Sending, digest: str, lines: list[str], base: str = "") -> dict[str, Any]:
         bases.append(base)
-        return await put(self, lines, base)
+        return await put(self, digest, lines, base)
 
     monkeypatch.setattr(Sending, "_put", counted)
     first = send(project, root)
@@ -307,19 +309,16 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_a_second_try_sends_it(
     project: HttpApi, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if nothing but its content shows the change: the service counts again."""
-    monkeypatch.setattr("shipway.client.snapshot._looked_at", _remembering_wrongly)
+    tree = prepare(root).upload.tree
+    assert tree is not None
+    wrong = {line: "0" * 64 for line in tree.lines if line.endswith(" d3/f3")}
+    monkeypatch.setattr(StatCache, "load", lambda _: wrong)
     with pytest.raises(ContextError) as raised:
         send(project, root)
     monkeypatch.undo()
 
     assert raised.value.slug == "context-file-changed"
     assert send(project, root).digest == by_tar(project, root)
-
-
-def _remembering_wrongly(tree: Any) -> Any:
-    hashed = hash_files(file for file in tree.files if file.size)
-    parts = {path: found.parts for path, found in hashed.items()}
-    return parts | {"d3/f3": ("0" * 64,)}, {path: found.line for path, found in hashed.items()}, True
 
 
 @settings(max_examples=int(os.environ.get("MUTATIONS", "12")))

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from shipway.client import hashing, statcache
-from shipway.client import snapshot as snapshots
+from shipway.client import hashing, packing, statcache
 from shipway.client.hashing import hash_files
 from shipway.client.snapshot import Snapshot, packed
 from shipway.client.statcache import StatCache, Tree
@@ -110,12 +109,12 @@ def test_both_ways_come_to_the_same_context(root: Path) -> None:
     snapshot, packs = Snapshot(tree(root)), PackReader()
 
     manifest = listed(snapshot.lines)
-    wire = b"".join(snapshot.wire(iter(snapshot.packs), lambda _: None))
+    wire = b"".join(snapshot.packing.wire(iter(snapshot.packing.packs), lambda _: None))
     sent = {pack.name: bytes(content) for pack, content in packs.feed(wire)}
 
     assert manifest.digest == snapshot.digest == by_tar(root).digest
     assert {e.path: e.mtime_ns for e in manifest} == {e.path: e.mtime_ns for e in by_tar(root)}
-    assert set(manifest.summary.blobs) == set(sent) == set(snapshot.packs)
+    assert set(manifest.summary.blobs) == set(sent) == set(snapshot.packing.packs)
     for entry in manifest:
         if entry.size:
             blobs = b"".join(sent[blob] for blob in entry.blobs)
@@ -224,7 +223,7 @@ def test_no_edit_goes_unseen(edit: str, racy: bool, root: Path, monkeypatch: pyt
 
 def test_an_edit_that_leaves_no_trace_is_seen_in_the_racy_window(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a file system with times of whole seconds two changes may have the same: here all times are equal."""
-    for module in (statcache, hashing, snapshots):
+    for module in (statcache, hashing, packing):
         monkeypatch.setattr(module, "line_of", lambda path, status: f"{status.st_size} {status.st_ino} {path}")
     digest(root)
 
@@ -289,7 +288,7 @@ def test_a_file_that_changes_before_it_is_sent_is_told(root: Path) -> None:
     _rewritten(root / "src" / "f1", in_place=True)
 
     with pytest.raises(ContextError) as raised:
-        list(snapshot.wire(iter(snapshot.packs), lambda _: None))
+        list(snapshot.packing.wire(iter(snapshot.packing.packs), lambda _: None))
 
     assert raised.value.slug == "context-file-changed"
 
@@ -317,10 +316,12 @@ def test_what_compresses_is_sent_compressed(root: Path) -> None:
     snapshot = Snapshot(tree(root))
     spared: list[int] = []
 
-    sent = b"".join(snapshot.wire(iter(snapshot.packs), spared.append))
+    sent = b"".join(snapshot.packing.wire(iter(snapshot.packing.packs), spared.append))
 
     assert 700_000 < len(sent) < 750_000
-    assert sum(spared) == snapshot.size - (len(sent) - sum(8 + 36 * len(p.members) for p in snapshot.packs.values()))
+    assert sum(spared) == snapshot.size - (
+        len(sent) - sum(8 + 36 * len(p.members) for p in snapshot.packing.packs.values())
+    )
 
 
 def recalled(root: Path) -> str | None:

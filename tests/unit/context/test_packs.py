@@ -11,7 +11,7 @@ import zstandard
 
 from shipway.context.contents import PART, ContentHash, content_digest
 from shipway.context.packreader import PackReader
-from shipway.context.packs import MAX_PACK, PLAIN, ZSTD, Member, Pack, deal, header_of
+from shipway.context.packs import MAX_PACK, PLAIN, ZSTD, Dealer, Member, Pack, header_of
 from shipway.exceptions import ShipwayError
 
 CHANCE = random.Random(5)
@@ -37,13 +37,18 @@ def read(raw: bytes, step: int = 2**20) -> list[tuple[Pack, bytes]]:
     return found
 
 
+def deal(contents: Sequence[Member]) -> list[Pack]:
+    dealer = Dealer()
+    return [pack for content in contents for pack in dealer.put(content)] + dealer.end()
+
+
 def bytes_to_send(before: Sequence[Member], after: Sequence[Member]) -> int:
     there = {pack.name for pack in deal(before)}
     return sum(pack.size for pack in deal(after) if pack.name not in there)
 
 
 def test_packs_are_neither_small_nor_large_and_lose_nothing() -> None:
-    packs = list(deal(SMALL_FILES))
+    packs = deal(SMALL_FILES)
 
     assert [member for pack in packs for member in pack.members] == SMALL_FILES
     assert max(pack.size for pack in packs) <= MAX_PACK

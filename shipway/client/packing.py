@@ -1,0 +1,114 @@
+"""Contents of files on their way into packs: which pack each lies in, and the packs read out of the files again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from shipway.client.statcache import line_of
+from shipway.context.contents import PART
+from shipway.context.limits import KIB
+from shipway.context.packs import PLAIN, SMALL, ZSTD, Dealer, Member, Pack, header_of
+from shipway.context.reading import Piece, changed, opened, read_piece
+from shipway.context.walk import LocalFile
+
+_SAMPLE = 64 * KIB
+"""First bytes of a pack by which it is judged whether packing it by zstd pays."""
+_WORTH = 0.9
+_LEVEL = 3
+_SLICE = 256 * KIB
+
+
+_Place = tuple[LocalFile, int, str]
+"""Where a content lies on this machine (of equal ones any will do): file, offset, and what tells a changed file."""
+
+
+class Packing:
+    """The packs of a tree, known one by one while its files are looked at. One thread adds, any may read packs.
+
+    Attributes:
+        packs: those that are complete, by name.
+    """
+
+    def __init__(self) -> None:
+        self.packs: dict[str, Pack] = {}
+        self._dealer = Dealer()
+        self._numbers: dict[Member, int] = {}
+        self._small: dict[Member, _Place] = {}
+        self._alone: dict[Member, _Place] = {}
+
+    def add(self, file: LocalFile, line: str, members: list[Member]) -> list[str]:
+        """Take the contents of the next file, part by part; returns the names of the packs that are complete now.
+
+        `line` is what tells the file from a changed one (`line_of`).
+        """
+        if shares_a_pack(members):
+            (member,) = members
+            if member in self._small:
+                return []
+            self._small[member] = file, 0, line
+            return list(map(self._dealt_out, self._dealer.put(member)))
+        names = []
+        for at, member in enumerate(members):
+            if member not in self._alone:
+                self._alone[member] = file, at * PART, line
+                names.append(self._complete(Pack((member,))))
+        return names
+
+    def end(self) -> list[str]:
+        """Complete the last pack; returns its name, if there is one."""
+        return [self._dealt_out(pack) for pack in self._dealer.end()]
+
+    def number(self, member: Member) -> int:
+        """The number of the pack that a small content lies in, made of its name: the same pack has the same one."""
+        return self._numbers[member]
+
+    def _dealt_out(self, pack: Pack) -> str:
+        name = self._complete(pack)
+        self._numbers |= dict.fromkeys(pack.members, int(name[:15], 16))
+        return name
+
+    def _complete(self, pack: Pack) -> str:
+        name = pack.name
+        self.packs[name] = pack
+        return name
+
+    def wire(self, names: Iterable[str], spared: Callable[[int], None]) -> Iterator[bytes]:
+        """Yield packs as they are sent, in pieces; several threads may draw from one iterator over names.
+
+        Args:
+            names: of the packs.
+            spared: told the bytes that compression spares, pack by pack.
+
+        Raises:
+            ContextError: a file is not what it was (`context-file-changed`), or can't be read (`context-unreadable`).
+        """
+        import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
+
+        packer = zstandard.ZstdCompressor(level=_LEVEL)
+        for name in names:
+            pack = self.packs[name]
+            content = b"".join(map(self._read, pack.members))
+            encoding, body, sample = PLAIN, content, content[:_SAMPLE]
+            if len(packer.compress(sample)) < _WORTH * len(sample):
+                packed = packer.compress(content)
+                if len(packed) < len(content):
+                    encoding, body = ZSTD, packed
+            spared(len(content) - len(body))
+            yield header_of(pack, encoding, len(body))
+            for start in range(0, len(body), _SLICE):
+                yield body[start : start + _SLICE]
+
+    def _read(self, member: Member) -> bytes:
+        file, offset, line = self._small.get(member) or self._alone[member]
+        piece = Piece(file, offset, member.size)
+        with opened(file) as descriptor:
+            content = b"".join(read_piece(descriptor, piece))
+            if line_of(file.path, os.fstat(descriptor)) != line:
+                raise changed(file.path)
+        return content
+
+
+def shares_a_pack(members: list[Member]) -> bool:
+    """Whether a file lies in a pack with others."""
+    return len(members) == 1 and members[0].size < SMALL
