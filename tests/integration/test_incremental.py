@@ -6,24 +6,26 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import httpx
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
-from shipway.client import Client
+from shipway.client import Client, incremental
 from shipway.client.alone import Alone, run_alone
 from shipway.client.connection import Connection
 from shipway.client.ground import common_headers
 from shipway.client.incremental import Sending
 from shipway.client.snapshot import Snapshot, packed
 from shipway.client.statcache import StatCache
-from shipway.client.upload import prepare
+from shipway.client.upload import LocalContext, prepare
 from shipway.client.wire import WHOLE, Wire
 from shipway.context.packs import MAX_PACK
 from shipway.exceptions import ContextError
@@ -68,6 +70,15 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(params=["looked at first", "sent while it is looked at"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incremental, "AHEAD", 0 if request.param == "sent while it is looked at" else 2**40)
+
+
+both_ways = pytest.mark.usefixtures("_both_ways")
+"""Small trees and large ones are sent in different ways; these are tried with both."""
+
+
 def send(api: HttpApi, root: Path, url: str | None = None) -> Sent:
     """Send a directory as the SDK does."""
     moved, spared = [0], [0]
@@ -87,6 +98,7 @@ def snapshot_of(root: Path) -> Snapshot:
     return Snapshot(tree)
 
 
+@both_ways
 def test_a_changed_file_sends_little_and_an_unchanged_tree_nothing(project: HttpApi, root: Path) -> None:
     first = send(project, root)
     again = send(project, root)
@@ -107,6 +119,7 @@ def test_what_came_as_a_tar_need_not_be_sent_in_packs(project: HttpApi, root: Pa
     assert send(project, root)[:2] == (digest, 0)
 
 
+@both_ways
 def test_a_command_sends_the_same_without_an_event_loop(project: HttpApi, root: Path) -> None:
     """On threads, as `shipway build` does."""
     ground = Alone(project.url, 30, common_headers("0", project.token))
@@ -118,6 +131,7 @@ def test_a_command_sends_the_same_without_an_event_loop(project: HttpApi, root: 
     assert send(project, root)[1:] == (0, receipt["bytes"])
 
 
+@both_ways
 def test_a_large_file_is_sent_in_parts(project: HttpApi, root: Path) -> None:
     content = bytearray(os.urandom(20 * 2**20))
     (root / "large").write_bytes(content)
@@ -138,6 +152,7 @@ def test_a_small_directory_is_sent_whole(project: HttpApi, tmp_path: Path) -> No
     assert 0 < send(project, tmp_path).sent < WHOLE
 
 
+@both_ways
 def test_a_broken_upload_goes_on_where_it_broke(project: HttpApi, root: Path, stack: Stack) -> None:
     for number in range(40):
         (root / f"more{number}").write_bytes(os.urandom(600_000))
@@ -183,6 +198,7 @@ def test_a_lost_connection_leaves_whole_packs_and_nothing_else(project: HttpApi,
     assert orphans(stack) == set()
 
 
+@both_ways
 def test_packs_of_one_project_are_not_there_for_another(project: HttpApi, stack: Stack, root: Path) -> None:
     first = send(project, root)
     with ExitStack() as exits:
@@ -202,6 +218,7 @@ def test_packs_of_one_project_are_not_there_for_another(project: HttpApi, stack:
     assert theirs.sent >= first.sent
 
 
+@both_ways
 def test_what_has_changed_is_told_of_the_context_before(
     project: HttpApi, stack: Stack, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +322,7 @@ def test_a_pack_that_lies_is_refused_and_leaves_nothing(project: HttpApi, stack:
     assert missing(project, content) == [pack_of(content).name]
 
 
+@both_ways
 def test_a_file_that_changes_while_it_is_sent_is_told_and_a_second_try_sends_it(
     project: HttpApi, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,10 +339,34 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_a_second_try_sends_it(
     assert send(project, root).digest == by_tar(project, root)
 
 
+def _by_command(api: HttpApi, context: LocalContext) -> None:
+    ground = Alone(api.url, 30, common_headers("0", api.token))
+    run_alone(Wire(Connection(ground)).send(context.upload))
+
+
+def _by_sdk(api: HttpApi, context: LocalContext) -> None:
+    with Client(api.url, token=api.token) as client:
+        client.upload_context(context)
+
+
+@both_ways
+@pytest.mark.parametrize("upload", [_by_command, _by_sdk])
+def test_a_file_that_goes_while_it_is_looked_for_is_told(
+    project: HttpApi, root: Path, upload: Callable[[HttpApi, LocalContext], None]
+) -> None:
+    context = prepare(root)
+    (root / "d6" / "f398").unlink()
+
+    with pytest.raises(ContextError) as raised:
+        upload(project, context)
+
+    assert raised.value.slug == "context-file-changed"
+
+
 @settings(max_examples=int(os.environ.get("MUTATIONS", "12")))
-@given(ROUNDS)
+@given(ROUNDS, st.sampled_from([0, incremental.AHEAD]))
 def test_however_a_tree_changes_both_ways_come_to_the_same(
-    project: HttpApi, tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]]
+    project: HttpApi, tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]], ahead: int
 ) -> None:
     root = tmp_path_factory.mktemp("mutated")
     (root / "Dockerfile").write_text("FROM scratch\n")
@@ -333,4 +375,5 @@ def test_however_a_tree_changes_both_ways_come_to_the_same(
         for what in edits:
             mutate(root, what)
 
-        assert send(project, root).digest == by_tar(project, root)
+        with patch.object(incremental, "AHEAD", ahead):
+            assert send(project, root).digest == by_tar(project, root)
