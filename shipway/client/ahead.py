@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import chain
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from shipway.client.ground import Ground
 from shipway.client.packing import Packing
@@ -57,7 +58,6 @@ class LookingAhead:
             async with aclosing(self._ground.iterate(self._seen.batches)) as batches:
                 async for names in batches:
                     self._wanted.put(await ask(names))
-                    await self._ground.pause(_GATHERING)
         finally:
             self._wanted.close()
 
@@ -90,12 +90,16 @@ class Waiting(Iterator[str]):
         return name
 
     def batches(self) -> Iterator[list[str]]:
-        """Yield all that is there, again and again; for one who takes alone."""
+        """Yield what is there as soon as there is any, then what gathers in a while; for one who takes alone."""
+        next_at = 0.0
         for name in self:
-            more = [self._queue.get() for _ in range(self._queue.qsize())]
-            if _END in more:
+            names = [name]
+            with suppress(Empty):
+                while (other := self._queue.get(timeout=max(0.0, next_at - time.monotonic()))) != _END:
+                    names.append(other)
                 self.close()
-            yield [name, *(other for other in more if other != _END)]
+            next_at = time.monotonic() + _GATHERING
+            yield names
 
 
 _GATHERING = 0.05
