@@ -23,8 +23,6 @@ from shipway.storage.redis import reaching_redis
 
 GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
-LISTED = 32 * 1024
-"""The same for listings, of which a byte is more work."""
 
 
 async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ContextReceipt:
@@ -106,8 +104,8 @@ async def commit(
         raise Conflict(
             "the context that the listing changes is not there; send a whole listing", slug="context-base-missing"
         )
-    decompressor, reader = Decompressor(limits), ListingReader(limits, before)
-    async for _ in _plain(decompressor, body, reader.feed, LISTED):
+    decompressor, reader = Decompressor(limits), await asyncio.to_thread(ListingReader, limits, before)
+    async for _ in _plain(decompressor, body, reader.feed):
         pass
     manifest = await asyncio.to_thread(_finished, reader)
     metrics.CONTEXT_BYTES.inc(decompressor.taken)
@@ -152,7 +150,7 @@ def _finished(reader: TarIndexer | ListingReader) -> Manifest:
 
 
 async def _plain(
-    decompressor: Decompressor, body: AsyncIterator[bytes], read: Callable[[bytes], None], gather: int = GATHER
+    decompressor: Decompressor, body: AsyncIterator[bytes], read: Callable[[bytes], None]
 ) -> AsyncIterator[bytes]:
     """Decompress a body, and have its pieces read, off the event loop."""
 
@@ -162,7 +160,7 @@ async def _plain(
             read(piece)
         return piece
 
-    async for chunk in gathered(body, gather):
+    async for chunk in gathered(body):
         pieces = decompressor.feed(chunk)
         while (piece := await asyncio.to_thread(following, pieces)) is not None:
             yield piece
@@ -171,12 +169,12 @@ async def _plain(
         yield piece
 
 
-async def gathered(body: AsyncIterator[bytes], least: int = GATHER) -> AsyncIterator[bytes]:
+async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield a request's body in larger chunks."""
     held = bytearray()
     async for chunk in body:
         held += chunk
-        if len(held) >= least:
+        if len(held) >= GATHER:
             yield bytes(held)
             held.clear()
     if held:

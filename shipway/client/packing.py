@@ -15,10 +15,9 @@ from shipway.context.walk import LocalFile
 _SAMPLE = 64 * KIB
 """First bytes of a pack by which it is judged whether packing it by zstd pays."""
 _WORTH = 0.9
-_LEVEL = 3
+LEVEL = 3
+"""Of zstd."""
 _SLICE = 256 * KIB
-
-
 _Place = tuple[LocalFile, int, str]
 """Where a content lies on this machine (of equal ones any will do): file, offset, and what tells a changed file."""
 
@@ -85,7 +84,7 @@ class Packing:
         """
         import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
 
-        packer = zstandard.ZstdCompressor(level=_LEVEL)
+        packer = zstandard.ZstdCompressor(level=LEVEL)
         for name in names:
             pack = self.packs[name]
             content = b"".join(map(self._read, pack.members))

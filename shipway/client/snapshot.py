@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 from shipway.client.hashing import hash_files
-from shipway.client.packing import Packing, shares_a_pack
+from shipway.client.packing import LEVEL, Packing, shares_a_pack
 from shipway.client.statcache import Files, Tree
 from shipway.context.contents import PART, content_digest
 from shipway.context.listing import ALONE
 from shipway.context.packs import Member
 from shipway.context.walk import LocalFile
 from shipway.models.context import EntryType, digest_of, quoted, telling_line
-
-_LEVEL = 3
 
 
 class Changes(NamedTuple):
@@ -137,7 +135,7 @@ def packed(lines: Iterable[str]) -> bytes:
     """Lines packed by zstd."""
     import zstandard  # noqa: PLC0415  (where nothing has changed it is not needed)
 
-    return zstandard.ZstdCompressor(level=_LEVEL).compress("".join(lines).encode())
+    return zstandard.ZstdCompressor(level=LEVEL).compress("".join(lines).encode())
 
 
 def _members(size: int, digests: str) -> list[Member]:

@@ -14,7 +14,6 @@ from shipway.context.paths import shown
 from shipway.exceptions import ContextError
 from shipway.models.context import EntryType
 
-FILE = EntryType.FILE
 _IGNORE_FILE = ".dockerignore"
 
 
@@ -167,7 +166,7 @@ def _local_file(path: str, found: os.DirEntry[str]) -> LocalFile | None:
     _check_encoding("name", path)
     status = found.stat(follow_symlinks=False)
     if stat.S_ISREG(status.st_mode):
-        return LocalFile(path, found.path, FILE, status)
+        return LocalFile(path, found.path, EntryType.FILE, status)
     if stat.S_ISDIR(status.st_mode):
         return LocalFile(path, found.path, EntryType.DIR, status)
     if stat.S_ISLNK(status.st_mode):

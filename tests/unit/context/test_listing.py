@@ -81,9 +81,7 @@ def test_file_in_the_place_of_a_directory_replaces_all_of_it() -> None:
 def test_what_goes_and_comes_is_there_once() -> None:
     base = read(*(entry(f"d/{n}") for n in range(20)))
 
-    assert list(read(*([line] for n in range(20) for line in [f"d/{n}"]), entry("d/1"), base=base)) == list(
-        read(entry("d/1"))
-    )
+    assert list(read(*([f"d/{n}"] for n in range(20)), entry("d/1"), base=base)) == list(read(entry("d/1")))
 
 
 @pytest.mark.parametrize(
