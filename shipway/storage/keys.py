@@ -30,6 +30,7 @@
 | `shipway:expiring` | sorted set | paths in the object store by when they may go (s) | persistent |
 | `shipway:idempotency:{project}:{key}` | string | the job made for an Idempotency-Key | 1 day |
 | `shipway:answer:{project}:{question}` | string | the newest job that answered a build | retention |
+| `shipway:answer:{project}:{image}:{name}` | string | the digest by which an image was pushed | retention |
 | `shipway:flight:{project}:{question}` | string | the job that runs a build, or ran it last | retention |
 | `shipway:lineage:{project}:{digest}` | string | worker and name of the last pushed image of a lineage | retention |
 | `shipway:lineage:{project}:{digest}:steps` | hash | seconds that its steps took when they last ran | retention |
@@ -168,6 +169,10 @@ def pace(project: str) -> str:
 
 def answer(project: str, question: str) -> str:
     return f"shipway:answer:{project}:{question}"
+
+
+def pushed(project: str, image: str, name: str) -> str:
+    return f"shipway:answer:{project}:{image}:{name}"
 
 
 def flight(project: str, question: str) -> str:

@@ -12,7 +12,11 @@ from shipway.models.event import Answered, StepStatus
 from shipway.models.job import Job
 from tests.integration.contexts import once, script
 from tests.integration.fleet import image_id, output_of
-from tests.integration.http_api import HttpApi, user_steps
+from tests.integration.http_api import HttpApi, made, user_steps
+from tests.support.faulty_registry import FaultyRegistry
+
+WRITING = "(PUT|PATCH|POST) "
+"""Whatever changes something in a registry."""
 
 
 @pytest.fixture
@@ -141,6 +145,37 @@ def test_name_that_was_pushed_over_is_pushed_again(api: HttpApi, registry: Regis
     assert [one.digest for one in again.result.pushed] == [first.result.pushed[0].digest] * 2
     assert other.result.pushed[0].digest != first.result.pushed[0].digest
     assert api.succeed(files, tags=[name], push=True).result.pushed[0].digest == first.result.pushed[0].digest
+
+
+def test_push_of_an_answered_build_is_known_the_next_time(api: HttpApi, registry: Registry, word: str) -> None:
+    files = script("FROM base", f"RUN echo {word} > /a")
+    with FaultyRegistry(registry.port) as gate:
+        one, two = (f"{gate.address}/app-{word}:{tag}" for tag in (1, 2))
+        first = api.succeed(files)
+        pushed = [api.succeed(files, tags=[name], push=True) for name in (one, two)]
+        gate.fault(WRITING, 403)
+
+        again = api.succeed(files, tags=[one, two], push=True)
+
+    assert [answered(job) for job in (*pushed, again)] == [first.id] * 3
+    assert again.result.pushed == pushed[0].result.pushed + pushed[1].result.pushed
+
+
+def test_what_another_project_pushed_is_pushed_as_ever(api: HttpApi, registry: Registry, word: str) -> None:
+    files = script("FROM base", f"RUN echo {word} > /a")
+    other = made(api, project=f"other-{word}", scopes=["read", "build", "push"])["token"]
+    with FaultyRegistry(registry.port) as gate, HttpApi(api.url, other) as stranger:
+        name = f"{gate.address}/app-{word}:1"
+        api.succeed(files)
+        theirs = api.succeed(files, tags=[name], push=True)
+        stranger.succeed(files)
+        gate.fault(WRITING, 403)
+
+        job = stranger.build(files, tags=[name], push=True)
+
+    assert job.result.image_id == theirs.result.image_id
+    assert job.error is not None
+    assert job.error.slug == "registry-denied"
 
 
 def test_image_that_is_gone_is_built_again(api: HttpApi, dockerd: Dockerd, word: str) -> None:

@@ -22,6 +22,7 @@ from shipway.storage.jobs import Claim
 from workers import metrics
 from workers.logins import own_logins
 from workers.parts import Parts
+from workers.patience import patiently
 from workers.recorder import Recorder
 from workers.signing import sign
 from workers.tracing import Phase
@@ -188,6 +189,8 @@ class Work(ABC, Generic[S]):
             raise
         finally:
             metrics.PUSH_SECONDS.labels(outcome).observe(time.monotonic() - began)
+        if (image := self.result.image_id) is not None:
+            await patiently(lambda: self.parts.answers.note_pushed(self.job.project, image, tag, digest))
         await self.recorder(Pushed(reference=tag, digest=digest))
         return digest
 

@@ -87,7 +87,7 @@ class Instant:
             if here:
                 for tag in new:
                     await self._parts.engine.images.tag(image, tag)
-            pushed = await self._still_pushed(earlier)
+            pushed = await self._still_pushed(image)
         except JobError:  # whatever it is, the build itself meets it again and tells of it
             return None
         return Answer(earlier, here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
@@ -173,12 +173,15 @@ class Instant:
         spec = self._spec
         return spec.push and spec.worker is None and {done.reference for done in pushed} == set(spec.tags)
 
-    async def _still_pushed(self, earlier: Job) -> tuple[PushedReference, ...]:
+    async def _still_pushed(self, image: str) -> tuple[PushedReference, ...]:
+        """The names asked for by which this project has pushed the image, and their registries still have it."""
         if not self._spec.push:
             return ()
-        done = [one for one in earlier.result.pushed if one.digest and one.reference in self._spec.tags]
-        now = await asyncio.gather(*(self._registered(one.reference) for one in done), return_exceptions=True)
-        return tuple(one for one, digest in zip(done, now, strict=True) if one.digest == digest)
+        project, tags = self._job.project, self._spec.tags
+        was = await patiently(lambda: self._parts.answers.pushed(project, image, tags))
+        now = await asyncio.gather(*map(self._registered, was), return_exceptions=True)
+        same = [name for name, digest in zip(was, now, strict=True) if was[name] == digest]
+        return tuple(PushedReference(reference=name, digest=was[name]) for name in same)
 
     async def _registered(self, name: str) -> str:
         return await self._parts.engine.registered(name, self._logins.get(Reference.parse(name).domain))
