@@ -80,14 +80,15 @@ class Instant:
             if earlier is None:
                 return None
             image, tags = earlier.result.image_id or "", self._spec.tags
-            ids = await self._ids({image, *tags, *_looked_up(earlier.steps)})
+            ids, pushed = await asyncio.gather(
+                self._ids({image, *tags, *_looked_up(earlier.steps)}), self._still_pushed(image)
+            )
             if not await self._same_bases(earlier, ids):
                 return None
             here, new = image in ids, [tag for tag in tags if ids.get(tag) != image]
             if here:
                 for tag in new:
                     await self._parts.engine.images.tag(image, tag)
-            pushed = await self._still_pushed(image)
         except JobError:  # whatever it is, the build itself meets it again and tells of it
             return None
         return Answer(earlier, here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
