@@ -11,8 +11,10 @@ from service import metrics
 from service.logic import audit
 from service.process import Process
 from shipway.context.decompress import Decompressor
+from shipway.context.limits import MIB
 from shipway.context.listing import ListingReader
 from shipway.context.packreader import PackReader
+from shipway.context.packs import Pack
 from shipway.context.tarindex import TarIndexer
 from shipway.exceptions import Conflict, ContextError
 from shipway.models.context import Manifest, Summary
@@ -23,6 +25,9 @@ from shipway.storage.redis import reaching_redis
 
 GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
+
+AT_ONCE = 4 * MIB
+"""Bytes of packs that are stored at once: each time takes two calls to Redis."""
 
 
 async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ContextReceipt:
@@ -63,21 +68,57 @@ async def missing(process: Process, caller: Caller, wanted: Wanted) -> Missing:
 
 
 async def take_packs(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> None:
-    """Store packs as they come; those that came whole stay, should the connection break.
+    """Store packs as they come, some at a time; those that came whole stay, should the connection break.
 
     Raises:
         ContextError: one is no pack, or not what its list says.
         TooLarge: the project stores as much as it may.
     """
-    reader = PackReader()
-    async for chunk in gathered(body):
-        metrics.CONTEXT_BYTES.inc(len(chunk))
-        packs = reader.feed(chunk)
-        while (found := await asyncio.to_thread(next, packs, None)) is not None:
-            pack, content = found
-            async with reaching_redis(limit=None):  # the store may take its time
-                await process.blobs.put(caller.project, pack.name, content)
+    reader, found = PackReader(), _Found(process, caller.project)
+    try:
+        async for chunk in gathered(body):
+            metrics.CONTEXT_BYTES.inc(len(chunk))
+            packs = reader.feed(chunk)
+            while await asyncio.to_thread(found.enough, packs):
+                await found.store()
+    finally:
+        await found.finish()
     reader.finish()
+
+
+class _Found:
+    """Packs on their way to the store: some at a time, while the next ones come."""
+
+    def __init__(self, process: Process, project: str) -> None:
+        self._process = process
+        self._project = project
+        self._packs: dict[str, bytes] = {}
+        self._storing: asyncio.Task[None] | None = None
+
+    def enough(self, packs: Iterator[tuple[Pack, memoryview]]) -> bool:
+        """Take packs until they are worth a call to the store: a small chunk may unpack to many large ones."""
+        for pack, content in packs:
+            self._packs[pack.name] = bytes(content)
+            if sum(map(len, self._packs.values())) >= AT_ONCE:
+                return True
+        return False
+
+    async def store(self) -> None:
+        """Begin to store what was taken, once what was taken before is stored."""
+        if self._storing is not None:
+            await self._storing
+        packs, self._packs = self._packs, {}
+        self._storing = asyncio.create_task(self._store(packs)) if packs else None
+
+    async def finish(self) -> None:
+        """Store what is left, and wait for it."""
+        await self.store()
+        if self._storing is not None:
+            await self._storing
+
+    async def _store(self, packs: dict[str, bytes]) -> None:
+        async with reaching_redis(limit=None):  # the store may take its time
+            await self._process.blobs.put(self._project, packs)
 
 
 async def commit(

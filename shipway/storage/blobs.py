@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import Protocol
@@ -101,10 +101,10 @@ class BlobStore:
             Unavailable: the store refuses the bytes (full, or out of reach).
         """
         path = _blob(project, blob)
-        await self._ledger.hold(path)
+        await self._ledger.hold({path: 0})
         try:
             async with self.writing(project, blob) as writer:
-                counted = _Counted(writer, lambda size: self._ledger.count(path, size))
+                counted = _Counted(writer, lambda size: self._ledger.count({path: size}))
                 await counted.count()
                 yield counted
                 await counted.count()
@@ -112,24 +112,25 @@ class BlobStore:
             await asyncio.shield(self._ledger.forget(path))
             raise
 
-    async def put(self, project: str, blob: str, content: bytes | memoryview) -> None:
-        """Write a blob whose name tells its content; nothing is done if it is there already.
+    async def put(self, project: str, contents: Mapping[str, bytes]) -> None:
+        """Write blobs whose names tell their contents; nothing is done of those that are there already.
 
         Raises:
             TooLarge: the project stores as much as it may (`storage-full`).
             Unavailable: the store refuses the bytes (full, or out of reach).
         """
-        path = _blob(project, blob)
-        if not await self._ledger.hold(path, len(content)):
-            await self._write(path, content)
+        paths = {_blob(project, blob): content for blob, content in contents.items()}
+        new = await self._ledger.hold({path: len(content) for path, content in paths.items()})
+        if new:
+            await self._write({path: paths[path] for path in new})
 
-    async def _write(self, path: str, content: bytes | memoryview) -> None:
+    async def _write(self, contents: Mapping[str, bytes]) -> None:
         with _reaching_store():
-            await obstore.put_async(self._store, path, content)
+            await asyncio.gather(*(obstore.put_async(self._store, *item) for item in contents.items()))
         try:
-            await self._ledger.count(path, len(content))
+            await self._ledger.count({path: len(content) for path, content in contents.items()})
         except TooLarge:
-            await asyncio.shield(self._remove(path))
+            await asyncio.shield(asyncio.gather(*map(self._remove, contents)))
             raise
 
     async def discard(self, project: str, blob: str) -> None:
@@ -180,8 +181,8 @@ class BlobStore:
         if not missing:
             path = _manifest(project, manifest.digest)
             raw = await asyncio.to_thread(manifest.to_bytes)
-            await self._ledger.hold(path, len(raw))
-            await self._write(path, raw)  # even if there is one: its blobs may be gone
+            await self._ledger.hold({path: len(raw)})
+            await self._write({path: raw})  # even if there is one: its blobs may be gone
             await self._ledger.keep([path], seconds)
         return missing
 

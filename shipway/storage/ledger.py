@@ -6,7 +6,7 @@ written anew before it is gone: or else what was just sent could be removed in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -45,28 +45,31 @@ class Ledger:
         self._limits_of = limits_of
         self._retention = retention
 
-    async def hold(self, path: str, size: int = 0) -> bool:
-        """Announce an object of so many bytes, if that is known; returns whether it is there already.
+    async def hold(self, sizes: Mapping[str, int]) -> set[str]:
+        """Announce objects of one project, each with its bytes, 0 if unknown; returns those that are not there yet.
 
         Raises:
             TooLarge: the project would store more than it may (`storage-full`).
-            Unavailable: it is being removed just now (`store-busy`).
+            Unavailable: one is being removed just now (`store-busy`).
         """
-        found = await self._scripts.call("hold", [_stored(path), keys.EXPIRING], [path, UNFINISHED])
+        path = next(iter(sizes))
+        found = await self._scripts.call("hold", [_stored(path), keys.EXPIRING], [UNFINISHED, *sizes])
         if not found:
             raise Unavailable("what is to be stored is just being removed; send it again", slug="store-busy")
-        stored, there = int(found[0]), bool(found[1])
-        if not there:
-            await self._check(path, stored + size)
-        return there
+        new = {one for one, there in zip(sizes, found[1:], strict=True) if not there}
+        if new:
+            await self._check(path, int(found[0]) + sum(sizes[one] for one in new))
+        return new
 
-    async def count(self, path: str, size: int) -> None:
-        """Count an object with the bytes it has (so far).
+    async def count(self, sizes: Mapping[str, int]) -> None:
+        """Count objects of one project with the bytes they have (so far).
 
         Raises:
             TooLarge: the project stores more than it may (`storage-full`).
         """
-        await self._check(path, int(await self._scripts.call("count", [_stored(path)], [path, size])))
+        path = next(iter(sizes))
+        counted = [word for item in sizes.items() for word in item]
+        await self._check(path, int(await self._scripts.call("count", [_stored(path)], counted)))
 
     async def _check(self, path: str, stored: int) -> None:
         """Make room in a project that stores much; refuse what is more than it may store."""

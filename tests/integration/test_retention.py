@@ -116,12 +116,12 @@ async def test_blobs_that_nobody_kept_are_removed(storage: Storage) -> None:
 async def test_crowded_project_lets_go_what_it_used_longest_ago(storage: Storage) -> None:
     ends = {"on-its-way": 0.5 * DAY, "oldest": 2 * DAY, "older": 3 * DAY, "used-today": RETENTION - 0.5 * DAY}
     for name, seconds in ends.items():
-        await storage.blobs.put("project", name, bytes(200 * 1024))
+        await storage.blobs.put("project", {name: bytes(200 * 1024)})
         await storage.blobs.keep("project", name, seconds)
-    await storage.blobs.put("other", "theirs", bytes(10))
+    await storage.blobs.put("other", {"theirs": bytes(10)})
     await storage.blobs.keep("other", "theirs", 1.5 * DAY)
 
-    await storage.blobs.put("project", "new", bytes(150 * 1024))
+    await storage.blobs.put("project", {"new": bytes(150 * 1024)})
     await storage.blobs.expire()
 
     left = [name for name in (*ends, "new") if await storage.blobs.size("project", name) is not None]
