@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
 
 from shipway.client import hashing, packing, statcache
 from shipway.client.hashing import hash_files
-from shipway.client.snapshot import Snapshot, packed
-from shipway.client.statcache import StatCache, Tree
+from shipway.client.snapshot import Snapshot
 from shipway.context.contents import PART
-from shipway.context.decompress import Decompressor
-from shipway.context.limits import Limits
-from shipway.context.listing import ListingReader
-from shipway.context.pack import tar_of_directory
 from shipway.context.packreader import PackReader
-from shipway.context.tarindex import TarIndexer
-from shipway.context.walk import walk
 from shipway.exceptions import ContextError
-from shipway.models.context import Manifest
-from tests.support.mutations import ROUNDS, mutate
 from tests.unit.client.stand_in import wait_until
-
-PAST = 1_000_000_000 * 10**9
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "context"
-    (root / "src").mkdir(parents=True)
-    for number in range(5):
-        (root / "src" / f"f{number}").write_text(f"file {number}\n" * 100)
-    (root / "empty").touch()
-    (root / "again").write_text("file 3\n" * 100)
-    (root / "link").symlink_to("src/f1")
-    return root
+from tests.unit.client.trees import EDITS, PAST, by_tar, digest, listed, rewritten, tree
 
 
 @pytest.fixture
@@ -75,34 +44,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     return since
 
 
-def tree(root: Path) -> Tree:
-    return Tree(tuple(walk(root, [])), StatCache(root, []))
-
-
 def of_files(cache: Path) -> Path:
     """The one file in which is remembered what files were like."""
     (path,) = (path for path in (cache / "shipway" / "contexts").iterdir() if not path.suffix)
     return path
-
-
-def digest(root: Path) -> str:
-    return Snapshot(tree(root)).digest
-
-
-def by_tar(root: Path) -> Manifest:
-    """What the service makes of a tar of the same directory."""
-    indexer = TarIndexer(Limits(), "tar")
-    for chunk in tar_of_directory(walk(root, [])):
-        indexer.feed(chunk)
-    return indexer.finish()
-
-
-def listed(lines: list[str], base: Manifest | None = None) -> Manifest:
-    """What the service makes of a listing."""
-    reader, decompressor = ListingReader(Limits(), base), Decompressor(Limits())
-    for piece in decompressor.feed(packed(lines)):
-        reader.feed(piece)
-    return reader.finish()
 
 
 def test_both_ways_come_to_the_same_context(root: Path) -> None:
@@ -150,44 +95,6 @@ def test_what_was_written_a_moment_ago_is_read_again(root: Path, read: Callable[
     assert len(read()) == 6
 
 
-def _link(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("f2")
-
-
-def _directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-    (path / "x").write_text("x")
-
-
-def _older(path: Path) -> None:
-    shutil.copy2(path.with_name("f3"), path)
-    os.utime(path, ns=(PAST, PAST))
-
-
-EDITS: dict[str, Callable[[Path], object]] = {
-    "same size, same mtime": lambda p: _rewritten(p, in_place=True),
-    "another inode, same size, same mtime": lambda p: _rewritten(p, in_place=False),
-    "chmod": lambda p: p.chmod(0o755),
-    "a link in its place": _link,
-    "a directory in its place": _directory,
-    "an exchange with its neighbour": lambda p: _exchanged(p, p.with_name("f2")),
-    "an older copy": _older,
-    "emptied": lambda p: p.write_text(""),
-    "removed": Path.unlink,
-}
-
-
-def _rewritten(path: Path, *, in_place: bool) -> None:
-    """Change the content, and set everything back that can be set back."""
-    status, content = path.stat(), path.read_bytes()[::-1]
-    if not in_place:
-        path.unlink()
-    path.write_bytes(content)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
 def _wait_for_another_time(path: Path) -> None:
     """Until a change would get another time than a file has: clocks of file systems tick every few milliseconds."""
     probe = path.with_name("probe")
@@ -198,13 +105,6 @@ def _wait_for_another_time(path: Path) -> None:
 
     wait_until(later)
     probe.unlink()
-
-
-def _exchanged(one: Path, other: Path) -> None:
-    spare = one.with_name("spare")
-    one.rename(spare)
-    other.rename(one)
-    spare.rename(other)
 
 
 @pytest.mark.parametrize("racy", [False, True])
@@ -286,7 +186,7 @@ def test_what_is_gone_is_forgotten(root: Path, cache: Path) -> None:
 
 def test_a_file_that_changes_before_it_is_sent_is_told(root: Path) -> None:
     snapshot = Snapshot(tree(root))
-    _rewritten(root / "src" / "f1", in_place=True)
+    rewritten(root / "src" / "f1", in_place=True)
 
     with pytest.raises(ContextError) as raised:
         list(snapshot.packing.wire(iter(snapshot.packing.packs), lambda _: None))
@@ -376,73 +276,3 @@ def test_damaged_memory_of_a_directory_recalls_nothing(root: Path, cache: Path) 
     for content in (b"", b"\xff", b"a b", whole.read_bytes()[1:]):
         whole.write_bytes(content)
         assert recalled(root) is None
-
-
-def _with_more(root: Path) -> Manifest:
-    """Fill a tree so that no edit changes most of it; returns what is there, which is remembered."""
-    chance = random.Random(3)  # the same packs each time: how many are touched must not be a matter of luck
-    for number in range(200):
-        (root / "src" / f"more{number}").write_bytes(chance.randbytes(80_000))
-    snapshot = Snapshot(tree(root))
-    snapshot.remember_listing()
-    return listed(snapshot.lines)
-
-
-def _told(root: Path, base: Manifest) -> tuple[Manifest, int]:
-    """The context that a base and what has changed since come to, and how many lines told of that."""
-    snapshot = Snapshot(tree(root))
-    changes = snapshot.changes()
-    assert changes is not None
-    assert changes.base == base.digest
-    manifest = listed(changes.lines, base)
-    assert manifest.digest == snapshot.digest
-    assert list(manifest) == list(listed(snapshot.lines))
-    return manifest, len(changes.lines)
-
-
-@pytest.mark.parametrize("edit", EDITS)
-def test_what_has_changed_makes_the_same_of_the_context_before(edit: str, root: Path) -> None:
-    base = _with_more(root)
-
-    EDITS[edit](root / "src" / "f1")
-
-    assert 0 < _told(root, base)[1] < 50
-
-
-@settings(max_examples=int(os.environ.get("MUTATIONS", "20")), deadline=None)
-@given(ROUNDS)
-def test_whatever_has_changed_makes_the_same_of_the_context_before(
-    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[Any, ...]]]
-) -> None:
-    root = tmp_path_factory.mktemp("mutated")
-    (root / "src").mkdir()
-    base = _with_more(root)
-    for edits in rounds:
-        for what in edits:
-            mutate(root, what)
-
-        manifest, _ = _told(root, base)
-
-        Snapshot(tree(root)).remember_listing()
-        base = manifest
-
-
-def test_nothing_changed_is_told_by_nothing(root: Path) -> None:
-    base = _with_more(root)
-
-    assert _told(root, base)[1] == 0
-
-
-def test_other_tree_is_told_whole(root: Path) -> None:
-    _with_more(root)
-    shutil.rmtree(root / "src")
-
-    assert Snapshot(tree(root)).changes() is None
-
-
-def test_damaged_memory_of_a_listing_is_none(root: Path, cache: Path) -> None:
-    _with_more(root)
-    (path,) = (cache / "shipway" / "contexts").glob("*.listing")
-    path.write_bytes(path.read_bytes()[:-1])
-
-    assert Snapshot(tree(root)).changes() is None
