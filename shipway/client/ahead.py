@@ -57,7 +57,9 @@ class LookingAhead:
         try:
             async with aclosing(self._ground.iterate(self._seen.batches)) as batches:
                 async for names in batches:
-                    self._wanted.put(await ask(names))
+                    missing = await ask(names)
+                    self._packing.let_go(set(names).difference(missing))
+                    self._wanted.put(missing)
         finally:
             self._wanted.close()
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from shipway.client.statcache import line_of, settled
 from shipway.context.contents import PART, parts_of
+from shipway.context.packs import SMALL
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
 
@@ -30,15 +31,40 @@ class Hashed(NamedTuple):
         line: what told it from a changed one (`line_of`).
         parts: SHA-256 (hexadecimal) of each part of its content.
         settled: whether that can be remembered: nothing changed it at the same time.
+        content: all that is in it, if there is room to keep that.
     """
 
     line: str
     parts: tuple[str, ...]
     settled: bool
+    content: bytes | None = None
 
 
-def hash_files(files: Iterable[LocalFile]) -> Iterator[Hashed]:
+class Room:
+    """Memory for contents between the reading of a file and its sending; any thread may take of it."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._taking = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether there is room for so many bytes; it is taken then."""
+        with self._taking:
+            fits = size <= self._left
+            if fits:
+                self._left -= size
+            return fits
+
+    def give(self, size: int) -> None:
+        """Give back what was taken."""
+        with self._taking:
+            self._left += size
+
+
+def hash_files(files: Iterable[LocalFile], room: Room) -> Iterator[Hashed]:
     """Hash the content of files that have any; yields what they are in their order.
+
+    Small contents are kept as long as there is room: whoever has no more use for one gives its bytes back.
 
     Raises:
         ContextError: a file can't be read (`context-unreadable`), or changes meanwhile (`context-file-changed`).
@@ -48,7 +74,7 @@ def hash_files(files: Iterable[LocalFile]) -> Iterator[Hashed]:
     if any(piece.size == PART for piece in pieces):
         batches = [[piece] for piece in pieces]
     parts: list[Hashed] = []
-    for batch, results in on_threads(batches, lambda batch: [_hash(piece) for piece in batch]):
+    for batch, results in on_threads(batches, lambda batch: [_hash(piece, room) for piece in batch]):
         for piece, result in zip(batch, results, strict=True):
             parts.append(result)
             if piece.offset + piece.size == piece.file.size:
@@ -66,18 +92,22 @@ def _joined(path: str, parts: Sequence[Hashed]) -> Hashed:
     return Hashed(line, digests, all(part.settled for part in parts))
 
 
-def _hash(piece: Piece) -> Hashed:
+def _hash(piece: Piece, room: Room) -> Hashed:
     began = time.time_ns()
     total = hashlib.sha256()
+    keeping = piece.file.size < SMALL and room.take(piece.size)
+    chunks: list[bytes] = []
     with opened(piece.file) as descriptor:
         status = os.fstat(descriptor)
         if status.st_size != piece.file.size:
             raise changed(piece.file.path)
         for chunk in read_piece(descriptor, piece):
             total.update(chunk)
+            if keeping:
+                chunks.append(chunk)
         line = line_of(piece.file.path, status)
         kept = settled(status, began) and line == line_of(piece.file.path, os.fstat(descriptor))
-    return Hashed(line, (total.hexdigest(),), kept)
+    return Hashed(line, (total.hexdigest(),), kept, b"".join(chunks) if keeping else None)
 
 
 def on_threads(items: Sequence[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:

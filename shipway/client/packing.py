@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from shipway.client.hashing import Room
 from shipway.client.statcache import line_of
 from shipway.context.contents import PART
-from shipway.context.limits import KIB
+from shipway.context.limits import KIB, MIB
 from shipway.context.packs import PLAIN, SMALL, ZSTD, Dealer, Member, Pack, header_of
 from shipway.context.reading import Piece, changed, opened, read_piece
 from shipway.context.walk import LocalFile
@@ -25,24 +26,35 @@ _Place = tuple[LocalFile, int, str]
 class Packing:
     """The packs of a tree, known one by one while its files are looked at. One thread adds, any may read packs.
 
+    Args:
+        kept: bytes of small contents that are kept from their reading until they are sent; of what there is no room
+            for, files are read a second time.
+
     Attributes:
         packs: those that are complete, by name.
+        room: where contents are kept that are to be sent soon.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 32 * MIB) -> None:
         self.packs: dict[str, Pack] = {}
         self._dealer = Dealer()
         self._numbers: dict[Member, int] = {}
         self._small: dict[Member, _Place] = {}
         self._alone: dict[Member, _Place] = {}
+        self._kept: dict[Member, bytes] = {}
+        self.room = Room(kept)
 
-    def add(self, file: LocalFile, line: str, members: list[Member]) -> list[str]:
+    def add(self, file: LocalFile, line: str, members: list[Member], content: bytes | None = None) -> list[str]:
         """Take the contents of the next file, part by part; returns the names of the packs that are complete now.
 
-        `line` is what tells the file from a changed one (`line_of`).
+        `line` is what tells the file from a changed one (`line_of`). A small content that was kept needs not be read
+        again.
         """
         if shares_a_pack(members):
             (member,) = members
+            if content is not None:
+                self._forget(member)
+                self._kept[member] = content
             if member in self._small:
                 return []
             self._small[member] = file, 0, line
@@ -61,6 +73,18 @@ class Packing:
     def number(self, member: Member) -> int:
         """The number of the pack that a small content lies in, made of its name: the same pack has the same one."""
         return self._numbers[member]
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Make room: these packs are not going to be sent."""
+        for name in names:
+            for member in self.packs[name].members:
+                self._forget(member)
+
+    def _forget(self, member: Member) -> bytes | None:
+        content = self._kept.pop(member, None)
+        if content is not None:
+            self.room.give(len(content))
+        return content
 
     def _dealt_out(self, pack: Pack) -> str:
         name = self._complete(pack)
@@ -99,6 +123,9 @@ class Packing:
                 yield body[start : start + _SLICE]
 
     def _read(self, member: Member) -> bytes:
+        kept = self._forget(member)
+        if kept is not None:
+            return kept
         file, offset, line = self._small.get(member) or self._alone[member]
         piece = Piece(file, offset, member.size)
         with opened(file) as descriptor:

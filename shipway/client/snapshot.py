@@ -74,7 +74,8 @@ class Snapshot:
         """
         files, lines, packing = self._tree.files, self._tree.lines, self.packing
         known = list(map(before.get, lines))
-        read = hash_files(file for file, digests in zip(files, known, strict=True) if digests is None and file.size)
+        fresh_files = (file for file, digests in zip(files, known, strict=True) if digests is None and file.size)
+        read = hash_files(fresh_files, packing.room)
         found = {line: digests for line, digests in zip(lines, known, strict=True) if digests is not None}
         fresh: set[Member] = set()
         lasting = True
@@ -84,9 +85,9 @@ class Snapshot:
                 announce([name for name in names if not fresh.isdisjoint(packing.packs[name].members)])
 
         for file, seen, remembered in zip(files, lines, known, strict=True):
-            line, digests = seen, remembered
+            line, digests, content = seen, remembered, None
             if remembered is None and file.size:
-                line, parts, settled = next(read)
+                line, parts, settled, content = next(read)
                 digests = " ".join(parts)
                 lasting = lasting and settled
                 if settled:
@@ -95,7 +96,7 @@ class Snapshot:
             if remembered is None:
                 fresh.update(members)
             self._members.append(members)
-            if names := packing.add(file, line, members):
+            if names := packing.add(file, line, members, content):
                 tell(names)
         tell(packing.end())
         return found, lasting

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from shipway.client import hashing, packing, statcache
-from shipway.client.hashing import hash_files
+from shipway.client.hashing import Hashed, Room, hash_files
+from shipway.client.packing import Packing
 from shipway.client.snapshot import Snapshot
 from shipway.context.contents import PART
 from shipway.context.packreader import PackReader
+from shipway.context.walk import LocalFile
 from shipway.exceptions import ContextError
 from tests.unit.client.stand_in import wait_until
 from tests.unit.client.trees import EDITS, PAST, by_tar, digest, listed, rewritten, tree
@@ -30,10 +32,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """The paths of the files that were read since it was asked last."""
     paths: list[str] = []
 
-    def counted(files: Iterator[object]) -> object:
+    def counted(files: Iterator[LocalFile], room: Room) -> Iterator[Hashed]:
         taken = list(files)
-        paths.extend(file.path for file in taken)  # type: ignore[attr-defined]
-        return hash_files(taken)  # type: ignore[arg-type]
+        paths.extend(file.path for file in taken)
+        return hash_files(taken, room)
 
     monkeypatch.setattr("shipway.client.snapshot.hash_files", counted)
 
@@ -184,8 +186,33 @@ def test_what_is_gone_is_forgotten(root: Path, cache: Path) -> None:
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
+def test_what_is_kept_is_sent_as_it_was_read(root: Path) -> None:
+    (root / "large").write_bytes(os.urandom(PART))
+    snapshot, packs = Snapshot(tree(root)), PackReader()
+    before = (root / "src" / "f1").read_bytes()
+    rewritten(root / "src" / "f1", in_place=True)
+    (root / "empty").unlink()
+
+    wire = b"".join(snapshot.packing.wire(iter(snapshot.packing.packs), lambda _: None))
+
+    assert any(before in bytes(content) for _, content in packs.feed(wire))
+
+
+def test_what_was_sent_or_needs_not_be_makes_room(root: Path) -> None:
+    packing = Packing(kept=1000)
+    snapshot = Snapshot(tree(root), packing=packing)
+    names = list(packing.packs)
+    assert not packing.room.take(1000)
+
+    packing.let_go(names[:1])
+    b"".join(packing.wire(iter(names[1:]), lambda _: None))
+
+    assert packing.room.take(1000)
+    assert b"".join(snapshot.packing.wire(iter(names), lambda _: None))  # read again
+
+
 def test_a_file_that_changes_before_it_is_sent_is_told(root: Path) -> None:
-    snapshot = Snapshot(tree(root))
+    snapshot = Snapshot(tree(root), packing=Packing(kept=0))
     rewritten(root / "src" / "f1", in_place=True)
 
     with pytest.raises(ContextError) as raised:
