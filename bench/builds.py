@@ -77,8 +77,8 @@ class _Builds:
         name = f"{self._tree.shape.name}, {case}"
         say(f"builds: {name}")
         ours, *others = self._peers
-        samples = self._lab.alternating({peer.name: partial(build, peer) for peer in self._peers})
-        for peer in others:
+        for peer in others:  # in pairs: what a build leaves behind in a daemon is in the way of the next one
+            samples = self._lab.alternating({one.name: partial(build, one) for one in (ours, peer)})
             yield Row(name, peer.name, samples[ours.name], samples[peer.name], goal)
 
     def _cold(self, peer: Peer) -> float:

@@ -87,13 +87,10 @@ def timed(command: Sequence[str], env: Mapping[str, str]) -> float:
     return run(command, env)[0]
 
 
-def run(command: Sequence[str], env: Mapping[str, str], limit: float = LIMIT) -> tuple[float, str]:
+def run(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, str]:
     """As `timed`; returns the seconds and everything it said.
 
     It begins with idle disks: nobody pays for what another command, or a new tree, has left to be written.
-
-    Raises:
-        subprocess.TimeoutExpired: it took longer than `limit` seconds, and was ended.
     """
     os.sync()
     began = time.monotonic()
@@ -105,7 +102,7 @@ def run(command: Sequence[str], env: Mapping[str, str], limit: float = LIMIT) ->
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=limit,
+        timeout=LIMIT,
     )
     seconds = time.monotonic() - began
     if done.returncode:
