@@ -28,6 +28,8 @@ GATHER = 512 * 1024
 
 AT_ONCE = 4 * MIB
 """Bytes of packs that are stored at once: each time takes two calls to Redis."""
+MOST_AT_ONCE = 256
+"""Packs that are, however small: the calls name each, and Redis does nothing else meanwhile."""
 
 
 async def ingest(process: Process, caller: Caller, body: AsyncIterator[bytes]) -> ContextReceipt:
@@ -93,13 +95,15 @@ class _Found:
         self._process = process
         self._project = project
         self._packs: dict[str, bytes] = {}
+        self._size = 0
         self._storing: asyncio.Task[None] | None = None
 
     def enough(self, packs: Iterator[tuple[Pack, memoryview]]) -> bool:
         """Take packs until they are worth a call to the store: a small chunk may unpack to many large ones."""
         for pack, content in packs:
             self._packs[pack.name] = bytes(content)
-            if sum(map(len, self._packs.values())) >= AT_ONCE:
+            self._size += len(content)
+            if self._size >= AT_ONCE or len(self._packs) >= MOST_AT_ONCE:
                 return True
         return False
 
@@ -107,7 +111,7 @@ class _Found:
         """Begin to store what was taken, once what was taken before is stored."""
         if self._storing is not None:
             await self._storing
-        packs, self._packs = self._packs, {}
+        packs, self._packs, self._size = self._packs, {}, 0
         self._storing = asyncio.create_task(self._store(packs)) if packs else None
 
     async def finish(self) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
+from service.logic.contexts import MOST_AT_ONCE
 from shipway.client import Client, incremental
 from shipway.client.alone import Alone, run_alone
 from shipway.client.connection import Connection
@@ -196,6 +197,15 @@ def test_a_lost_connection_leaves_whole_packs_and_nothing_else(project: HttpApi,
     assert refusal(answer) == (400, "pack-truncated")
     assert missing(project, whole, half) == [pack_of(half).name]
     assert orphans(stack) == set()
+
+
+def test_many_tiny_packs_arrive(project: HttpApi) -> None:
+    contents = [number.to_bytes(2, "big") for number in range(2 * MOST_AT_ONCE + 1)]
+    body = b"".join(wire(content) for content in contents)
+
+    assert project.http.post("/v1/packs", content=body).status_code == 204
+
+    assert missing(project, *contents) == []
 
 
 @both_ways
