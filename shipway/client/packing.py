@@ -52,12 +52,12 @@ class Packing:
         """
         if shares_a_pack(members):
             (member,) = members
-            if content is not None:
-                self._forget(member)
-                self._kept[member] = content
             if member in self._small:
+                self.room.give(len(content or b""))
                 return []
             self._small[member] = file, 0, line
+            if content is not None:
+                self._kept[member] = content
             return list(map(self._dealt_out, self._dealer.put(member)))
         names = []
         for at, member in enumerate(members):
