@@ -20,8 +20,8 @@ NO_CLIPPING = (("BUILDKIT_STEP_LOG_MAX_SIZE", str(10**9)), ("BUILDKIT_STEP_LOG_M
 def measure(lab: Lab) -> Iterator[Row]:
     """One loud step, run anew each time.
 
-    Engine 20.10 is left out: near the end of so much its daemon goes on sending empty reports for many minutes, to
-    docker as to Shipway.
+    Engine 20.10 is left out: near the end of so much its daemon goes on sending empty reports for many minutes.
+    Docker's own command did not end in two minutes there.
     """
     if lab.dockerd.api.version().startswith("20.10."):
         say("logs: left out, for Engine 20.10 takes many minutes with so much, whoever asks; set SHIPWAY_ENGINE=28")

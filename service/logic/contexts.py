@@ -25,7 +25,6 @@ from shipway.storage.redis import reaching_redis
 
 GATHER = 512 * 1024
 """Bytes gathered before a thread is asked to work on them."""
-
 AT_ONCE = 4 * MIB
 """Bytes of packs that are stored at once: each time takes two calls to Redis."""
 MOST_AT_ONCE = 256
