@@ -193,9 +193,8 @@ class JobStore:
         )
         if not taken:
             return None
-        job_id, attempt = taken
-        fields: Any = await self._redis.hgetall(keys.job(job_id))
-        return Claim(_job(fields), attempt, int(fields.get("losses", 0)))
+        fields = dict(zip(taken[::2], taken[1::2], strict=True))
+        return Claim(_job(fields), int(fields["attempt"]), int(fields.get("losses", 0)))
 
     async def append(
         self, claim: Claim, batch: int, bodies: list[EventBody], fields: dict[str, str] | None = None

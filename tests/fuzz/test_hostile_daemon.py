@@ -25,6 +25,10 @@ async def read(entry: Entry) -> AsyncIterator[bytes]:
     yield FILES[entry.path]
 
 
+async def directories() -> dict[str, ContextSource]:
+    return {"context": ContextSource(MANIFEST, read)}
+
+
 class Asking:
     """The daemon's end of one DiffCopy: what it sends, and what it was sent."""
 
@@ -74,7 +78,7 @@ PACKETS = st.builds(
 )
 def test_diff_copy(name: str, headers: list[tuple[str, str]], packets: list[Packet]) -> None:
     asking = Asking([("dir-name", name), *headers], packets)
-    call = FileSync({"context": ContextSource(MANIFEST, read)}).__mapping__()["/moby.filesync.v1.FileSync/DiffCopy"]
+    call = FileSync(directories).__mapping__()["/moby.filesync.v1.FileSync/DiffCopy"]
     try:
         asyncio.run(asyncio.wait_for(cast("Any", call.func)(asking), 30))
     except GRPCError:

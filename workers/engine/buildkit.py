@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiodocker import DockerError
 from aiohttp import ClientError, ClientResponse
 
+from shipway.context.source import ContextSource
 from shipway.exceptions import BuildSystemError, JobError
 from shipway.models.event import EventBody
 from workers.engine import failures
@@ -37,10 +38,8 @@ class BuildKitBuild:
         self._trace = Trace()
         self._image_id: str | None = None
         self._ended = False
-        sources = request.sources
-        named = {directory_name(name): source for name, source in sources.named.items()}
         self._ssh = Ssh(request.credentials.ssh, request.agents)
-        self._files = FileSync({"context": sources.context, "dockerfile": sources.of_dockerfile, **named})
+        self._files = FileSync(self._directories)
 
     async def run(self) -> BuildOutcome:
         """Build to the end.
@@ -61,6 +60,11 @@ class BuildKitBuild:
         except DockerError as error:
             raise failures.of_answer(error) from error
         return self._outcome()
+
+    async def _directories(self) -> Mapping[str, ContextSource]:
+        sources = await asyncio.shield(self._request.sources)
+        named = {directory_name(name): source for name, source in sources.named.items()}
+        return {"context": sources.context, "dockerfile": sources.of_dockerfile, **named}
 
     async def _follow(self, session: str) -> None:
         query = buildkit_parameters(self._request.spec, session=session, build_id=self._request.build_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
@@ -46,8 +47,9 @@ class ClassicBuild:
         Raises:
             JobError: it failed; steps and logs are in the sink.
         """
+        sources = await asyncio.shield(self._request.sources)
         try:
-            context = await classic_context(self._request.sources, self._request.spec.dockerfile)
+            context = await classic_context(sources, self._request.spec.dockerfile)
         except RequestError as error:
             raise failures.of_context(error) from error
         self._size = context.source.manifest.size

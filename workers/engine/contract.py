@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -67,6 +68,7 @@ class BuildRequest:
     """Everything one build needs.
 
     Attributes:
+        sources: the files. They may still be on their way: BuildKit is asked to build meanwhile.
         build_id: the attempt as `<job>-<number>`; names the build and its containers to the daemon.
         shared_key: the same for builds that share most of their files: the daemon keeps its last copy under
             this key and asks only for what changed.
@@ -75,7 +77,7 @@ class BuildRequest:
     """
 
     spec: BuildSpec
-    sources: BuildSources
+    sources: Future[BuildSources]
     credentials: Credentials
     build_id: str
     shared_key: str

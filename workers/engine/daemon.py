@@ -105,7 +105,7 @@ class Engine:
     async def build(
         self,
         spec: BuildSpec,
-        sources: BuildSources,
+        sources: asyncio.Future[BuildSources],
         credentials: Credentials,
         sink: Sink,
         *,
@@ -119,7 +119,7 @@ class Engine:
 
         Args:
             spec: what to build; its tags and `push` are not looked at.
-            sources: the files.
+            sources: the files, which may still be on their way.
             credentials: secrets for steps and logins for base images.
             sink: takes the events. What it raises ends the build and comes through.
             build_id: the attempt as `<job>-<number>`.
@@ -129,6 +129,7 @@ class Engine:
         Raises:
             BuildUserError: the Dockerfile, the context or a credential is at fault.
             BuildSystemError: the daemon or a registry is.
+            Exception: what `sources` raises, or a JobError that names it.
         """
         await self._check_store(spec)
         request = BuildRequest(spec, sources, credentials, build_id, shared_key, agents or {}, self._limits)

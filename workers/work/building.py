@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 
@@ -80,16 +81,19 @@ class Building(Work[BuildSpec]):
         return image if await self.parts.engine.images.exists(image) else None
 
     async def _build(self, instant: Instant, credentials: Credentials) -> str:
-        await instant.forget()
+        getting_ready = asyncio.create_task(self._ready(instant, credentials))
         try:
-            async with self.phase("fetch"):
-                sources = await self._sources()
-            metrics.FETCH_SECONDS.observe(self.phases["fetch"])
-            await self._pull_cache(credentials)
-            await instant.look(sources)
+            if not self._overlaps:
+                await getting_ready
             async with self.phase("build"):
-                outcome = await self._measured(sources, credentials)
+                outcome = await self._measured(getting_ready, credentials)
+        except JobError:
+            if getting_ready.done():
+                getting_ready.result()  # raises what the daemon could only say in its words
+            raise
         finally:
+            getting_ready.cancel()
+            await asyncio.wait([getting_ready])
             self.parts.content.close()
         await self.note(
             image_id=outcome.image_id,
@@ -98,9 +102,24 @@ class Building(Work[BuildSpec]):
             answered_from=None,
             context_sent=outcome.context_sent,
             context_spared=outcome.context_spared,
-            **await self._compared(outcome.steps, sources),
+            **await self._compared(outcome.steps, getting_ready.result()),
         )
         return outcome.image_id
+
+    @property
+    def _overlaps(self) -> bool:
+        """Whether the daemon is asked to build while the files are got ready; what comes from a URL may take long."""
+        return self.spec.builder is Builder.BUILDKIT and self.spec.remote is None
+
+    async def _ready(self, instant: Instant, credentials: Credentials) -> BuildSources:
+        """All that has to be done before the builder sees the first file."""
+        await instant.forget()
+        async with self.phase("fetch"):
+            sources = await self._sources()
+        metrics.FETCH_SECONDS.observe(self.phases["fetch"])
+        await self._pull_cache(credentials)
+        await instant.look(sources)
+        return sources
 
     async def _compared(self, steps: tuple[Step, ...], sources: BuildSources) -> dict[str, object]:
         """Tell which worker had how many of the steps, then that this one has them all.
@@ -150,7 +169,7 @@ class Building(Work[BuildSpec]):
     async def _opened(self, digest: str) -> ContextSource:
         return await self.parts.content.source(self.job.project, digest)
 
-    async def _measured(self, sources: BuildSources, credentials: Credentials) -> BuildOutcome:
+    async def _measured(self, sources: asyncio.Task[BuildSources], credentials: Credentials) -> BuildOutcome:
         began = time.monotonic()
         result = "cancelled"
         try:

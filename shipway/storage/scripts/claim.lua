@@ -1,4 +1,4 @@
--- Take a queued job: the one step that makes an attempt. Returns its id and the attempt, or nothing.
+-- Take a queued job: the one step that makes an attempt. Returns its record, or nothing.
 -- Whose turn is it? The project that runs least, among equals the one served longest ago. Of its jobs the first by
 -- priority; among equals one in this worker's own queue, which comes first; in a queue the one that the message names, or
 -- else the oldest.
@@ -11,6 +11,8 @@ for i = 9, #ARGV do queues[#queues + 1] = QUEUE .. ARGV[i] end
 local SOON = 1000 -- ms
 
 local function job_key(id) return ARGV[5] .. id end
+
+local function record(id) return redis.call('HGETALL', job_key(id)) end
 
 -- A delay, an end or a lost record can leave a job on offer that nobody may take.
 local function takeable(queue, project, id)
@@ -87,13 +89,12 @@ local function take(id, project)
   redis.call('HSET', KEYS[4], project, redis.call('HINCRBY', KEYS[4], '', 1))
   emit(key, key .. ':events', now, attempt, state_event('running', worker))
   keep(key, key .. ':events', tonumber(ARGV[3]))
-  return {id, attempt}
+  return record(id)
 end
 
 -- Sent again after a lost answer: it is claimed already.
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  local r = redis.call('HMGET', job_key(id), 'claim', 'attempt')
-  if r[1] == nonce then return {id, tonumber(r[2])} end
+  if redis.call('HGET', job_key(id), 'claim') == nonce then return record(id) end
 end
 local id, project = next_job()
 if not id then return {} end

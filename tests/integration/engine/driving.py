@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -78,9 +79,11 @@ async def build(
 ) -> BuildOutcome:
     """Build with an engine; `outside` is a context of its own for the Dockerfile."""
     context = files if isinstance(files, ContextSource) else memory_context(files)
+    sources = asyncio.get_running_loop().create_future()
+    sources.set_result(BuildSources(context, outside))
     return await engine.build(
         BuildSpec(context=NO_CONTEXT, **spec),
-        BuildSources(context, outside),
+        sources,
         credentials or Credentials(),
         sink or Recorder(),
         build_id=uuid.uuid4().hex,

@@ -8,7 +8,7 @@ for every entry; it asks back for the content of those it has no equal copy of. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from grpclib import GRPCError, Status
@@ -36,9 +36,12 @@ class FileSync:
         sent: bytes of content sent so far.
         wanted: bytes of content of all files that were wanted, sent or not.
         failure: why content could not be read, if that is what ended a transfer.
+
+    Args:
+        directories: gives what there is, by name; the daemon waits for it.
     """
 
-    def __init__(self, directories: Mapping[str, ContextSource]) -> None:
+    def __init__(self, directories: Callable[[], Awaitable[Mapping[str, ContextSource]]]) -> None:
         self._directories = directories
         self.sent = 0
         self.wanted = 0
@@ -49,15 +52,20 @@ class FileSync:
 
     async def _diff_copy(self, stream: Stream[Packet, Packet]) -> None:
         asked = MultiDict(stream.metadata or ())
-        name = str(asked.get("dir-name", ""))
-        source = self._directories.get(name)
-        if source is None:
-            raise GRPCError(Status.NOT_FOUND, f"this build has no directory {name!r}")
         try:
+            source = await self._directory(str(asked.get("dir-name", "")))
             await self._transfer(source, asked, stream)
+        except GRPCError:
+            raise
         except Exception as error:
             self.failure = error
             raise GRPCError(Status.INTERNAL, str(error)[:1024]) from error
+
+    async def _directory(self, name: str) -> ContextSource:
+        source = (await self._directories()).get(name)
+        if source is None:
+            raise GRPCError(Status.NOT_FOUND, f"this build has no directory {name!r}")
+        return source
 
     async def _transfer(
         self, source: ContextSource, asked: MultiDict[str | bytes], stream: Stream[Packet, Packet]
