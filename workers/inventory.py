@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from datetime import datetime
 
 from redis.asyncio import Redis
@@ -54,25 +54,30 @@ class Inventory:
         images = [self._here(image, image.created, now) for image in await self._engine.images.list()]
         return await self._registry.replace_images(self._worker, images, now)
 
-    async def after(self, job: Job) -> list[ImageOnWorker]:
-        """Write down what a job has done to the daemon's images; returns all that it has, as far as is known."""
-        return await (self.refresh() if job.kind is Kind.PRUNE else self.look_at(_names_in(job)))
+    async def take_in(self, job: Job) -> None:
+        """Write down what a job has done to the daemon's images, who may see them, and that they were used."""
+        images = await (self.refresh() if job.kind is Kind.PRUNE else self.look_at(_names_in(job)))
+        await asyncio.gather(self._give(job, images), self._note_use(job, images))
 
     async def look_at(self, names: Collection[str]) -> list[ImageOnWorker]:
         """Ask the daemon for the images that go, or went, by some ids and names, and write down what became of them.
 
         It costs the same however many others there are. Returns all that the daemon has, as far as is known.
         """
-        known, now = await self._registry.images_on(self._worker), await self._now()
+        known, now = await asyncio.gather(self._registry.images_on(self._worker), self._now())
         named = {image.id for image in known if _goes_by(image, names)}
-        found: list[ImageOnWorker] = []
-        for name in {*named, *names}:
-            with suppress(BuildUserError):  # it is gone, or the name of something else
-                image = await self._engine.images.inspect(name)
-                created = int(datetime.fromisoformat(image.created).timestamp()) if image.created else 0
-                found.append(self._here(image, created, now))
+        looked_at = await asyncio.gather(*(self._look_at(name, now) for name in {*named, *names}))
+        found = [image for image in looked_at if image is not None]
         gone = named - {image.id for image in found}
         return await self._registry.update_images(self._worker, known, found, gone, now)
+
+    async def _look_at(self, name: str, now: float) -> ImageOnWorker | None:
+        try:
+            image = await self._engine.images.inspect(name)
+        except BuildUserError:  # it is gone, or the name of something else
+            return None
+        created = int(datetime.fromisoformat(image.created).timestamp()) if image.created else 0
+        return self._here(image, created, now)
 
     def _here(self, image: ImageSummary | ImageDescription, created: int, since: float) -> ImageOnWorker:
         return ImageOnWorker(
@@ -88,13 +93,14 @@ class Inventory:
     async def _now(self) -> float:
         return int(await self._registry.now() * 1000) / 1000  # to the millisecond, as the times of jobs
 
-    async def give(self, project: str, images: Iterable[ImageOnWorker], names: Collection[str]) -> None:
-        """Let a project see those of the images that go by one of these ids or names."""
+    async def _give(self, job: Job, images: Iterable[ImageOnWorker]) -> None:
+        """Let a job's project see the images that it brought."""
+        names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
         ids = [image.id for image in images if _goes_by(image, names)]
-        if ids:
-            await self._registry.give_images(project, ids)
+        if job.kind in BRINGING and ids:
+            await self._registry.give_images(job.project, ids)
 
-    async def note_use(self, job: Job, images: Iterable[ImageOnWorker]) -> None:
+    async def _note_use(self, job: Job, images: Iterable[ImageOnWorker]) -> None:
         """Remember when which of this worker's own images were used last.
 
         Its own are those that a job made or brought here and that were not here before.

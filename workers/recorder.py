@@ -88,10 +88,9 @@ class Recorder:
         if len(self._held) >= (BUFFER if self._writing else BATCH):
             await self.flush()
 
-    async def note(self, result: Result, phases: dict[str, float]) -> None:
-        """Record what was reached so far, and wait until that and all before it is stored."""
+    def note(self, result: Result, phases: dict[str, float]) -> None:
+        """Record what was reached so far, with the next flush."""
         self._fields |= record_fields(result=result, phases=phases)
-        await self.flush()
 
     async def flush(self) -> None:
         """Wait until what is held is stored. A caller that is cancelled leaves the write to finish."""

@@ -18,7 +18,6 @@ from shipway.models.job import Job, JobState
 from shipway.models.spec import Kind
 from shipway.storage.jobs import Claim, Fenced
 from workers import metrics, shutdown
-from workers.inventory import BRINGING
 from workers.keeper import Stop, watch
 from workers.parts import Parts
 from workers.patience import patiently
@@ -152,6 +151,7 @@ class _Attempt:
         if isinstance(end, GivesWay):
             return await self._join(end.job)
         if end is None:
+            self._recorder.note(self._work.result, self._work.phases)
             if not self._work.untouched:
                 # Before anyone hears of success: a push or a save that follows at once must find the image.
                 await self._tell_images()
@@ -188,13 +188,7 @@ class _Attempt:
         parts = self._parts
         try:
             async with asyncio.timeout(TELLING):
-                job = await parts.jobs.get(self._job.id)
-                if job is not None:
-                    images = await parts.inventory.after(job)
-                    if job.kind in BRINGING:
-                        names = {job.result.image_id or "", *job.result.images, *getattr(job.spec, "tags", ())}
-                        await parts.inventory.give(job.project, images, names)
-                    await parts.inventory.note_use(job, images)
+                await parts.inventory.take_in(self._job.model_copy(update={"result": self._work.result}))
             self._told_images = True
         except (ShipwayError, RedisError, OSError) as fault:
             self._log.warning("can't tell which images are here; the attendant does so soon", fault=repr(fault))

@@ -110,6 +110,6 @@ async def test_image_that_was_there_just_before_a_job_is_not_the_jobs(fleet: Fle
             result=Result(image_id=made, bases={"base": base}),
         )
 
-        await inventory.note_use(job, await inventory.after(job))
+        await inventory.take_in(job)
 
         assert list(await registry.own_images(worker)) == [made]

@@ -108,13 +108,14 @@ class Work(ABC, Generic[S]):
         return credentials
 
     def reach(self, **reached: Any) -> None:
-        """Take down what was reached; the next `note` records it."""
+        """Take down what was reached; the next `note` records it, or else the end of the job."""
         self.result = Result.model_validate(self.result.model_dump() | reached)
 
     async def note(self, **reached: Any) -> None:
         """Record what was reached, and wait until that is stored: a later attempt builds upon it."""
         self.reach(**reached)
-        await self.recorder.note(self.result, self.phases)
+        self.recorder.note(self.result, self.phases)
+        await self.recorder.flush()
 
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncIterator[None]:

@@ -39,7 +39,6 @@ class Building(Work[BuildSpec]):
         if self.spec.push:
             await self.push(self.spec.tags, credentials)
             await self._leave_steps()
-        await self.note(seconds_saved=await self._saved())
         if self.result.answered_from is None:
             await instant.remember(self.recorder.steps, self.result.bases)
 
@@ -62,12 +61,14 @@ class Building(Work[BuildSpec]):
         for done in answer.pushed:
             await self.recorder(Pushed(reference=done.reference, digest=done.digest or ""))
         self.untouched = answer.untouched
+        saved = await self._saved()
         self.reach(
             image_id=earlier.result.image_id,
             built_on=self.parts.settings.worker_name if answer.here else None,
             pushed=answer.pushed,
             bases=earlier.result.bases,
             answered_from=earlier.id,
+            seconds_saved=saved,
         )
         metrics.ANSWERS.inc()
         self._count_steps()
@@ -95,14 +96,18 @@ class Building(Work[BuildSpec]):
             getting_ready.cancel()
             await asyncio.wait([getting_ready])
             self.parts.content.close()
+        bases, saved, compared = await asyncio.gather(
+            instant.bases(outcome), self._saved(), self._compared(outcome.steps, getting_ready.result())
+        )
         await self.note(
             image_id=outcome.image_id,
             built_on=self.parts.settings.worker_name,
-            bases=await instant.bases(outcome),
+            bases=bases,
             answered_from=None,
             context_sent=outcome.context_sent,
             context_spared=outcome.context_spared,
-            **await self._compared(outcome.steps, getting_ready.result()),
+            seconds_saved=saved,
+            **compared,
         )
         return outcome.image_id
 
