@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from service.issuers import Issuers
+from service.recent import RecentManifests
 from service.standing import Standings
 from shipway.queue import Queue
 from shipway.settings import Settings
@@ -40,6 +41,7 @@ class Process:
     trends: TrendLog
     workers: WorkerRegistry
     blobs: BlobStore
+    recent: RecentManifests
     logins: LoginStore
     sealer: Sealer
     tokens: TokenStore
@@ -68,6 +70,7 @@ class Process:
             trends=TrendLog(redis),
             workers=WorkerRegistry(redis),
             blobs=blobs,
+            recent=RecentManifests(),
             logins=LoginStore(redis, sealer),
             sealer=sealer,
             tokens=TokenStore(redis),

@@ -143,7 +143,7 @@ async def commit(
             (`context-base-missing`).
     """
     limits = process.settings.limits_of(caller.project).context_limits
-    before = await process.blobs.manifest(caller.project, base) if base else None
+    before = await _base(process, caller.project, base) if base else None
     if base and before is None:
         raise Conflict(
             "the context that the listing changes is not there; send a whole listing", slug="context-base-missing"
@@ -164,8 +164,13 @@ async def commit(
             f"{len(lacking)} packs of the context are not there; ask which ones, and send them",
             slug="context-packs-missing",
         )
+    process.recent.put(caller.project, manifest)
     await audit.note(process, caller, "context.send", digest)
     return _receipt(digest, manifest.summary)
+
+
+async def _base(process: Process, project: str, digest: str) -> Manifest | None:
+    return process.recent.get(project, digest) or await process.blobs.manifest(project, digest)
 
 
 async def _keep(process: Process, project: str, blob: str, manifest: Manifest) -> ContextReceipt:

@@ -14,7 +14,7 @@ from shipway.context.contents import PART, content_digest
 from shipway.context.listing import ALONE
 from shipway.context.packs import Member
 from shipway.context.walk import LocalFile
-from shipway.models.context import EntryType, digest_of, quoted, telling_line
+from shipway.models.context import FILE, SYMLINK, digest_of, quoted, telling_line
 
 
 class Changes(NamedTuple):
@@ -58,10 +58,11 @@ class Snapshot:
         self._tree = tree
         self.packing = packing or Packing()
         self._members: list[list[Member]] = []
+        self._digests: list[str] = []  # SHA-256 (hexadecimal) of each part of a file, as the cache has them
         before = tree.cache.load() if remembering else {}
         found, lasting = self._look(before, announce)
         self.size = sum(pack.size for pack in self.packing.packs.values())
-        self.digest = digest_of(map(_telling, tree.files, self._members))
+        self.digest = digest_of(map(_telling, tree.files, self._digests))
         if remembering and found.keys() != before.keys():
             tree.cache.save(found)
         if remembering and lasting and tree.cache.recall(state := tree.state) is None:
@@ -96,6 +97,7 @@ class Snapshot:
             if remembered is None:
                 fresh.update(members)
             self._members.append(members)
+            self._digests.append(digests or "")
             if names := packing.add(file, line, members, content):
                 tell(names)
         tell(packing.end())
@@ -104,8 +106,9 @@ class Snapshot:
     @cached_property
     def lines(self) -> list[str]:
         """What is in it, as `shipway.context.listing` reads it."""
-        return list(map(self._line, self._tree.files, self._members))
+        return list(map(self._line, self._tree.files, self._members, self._digests))
 
+    @cached_property
     def changes(self) -> Changes | None:
         """What is different from the context that was sent last; None if most is, or if none is known."""
         before = self._tree.cache.load_listing()
@@ -124,9 +127,9 @@ class Snapshot:
         """Let the next snapshot tell what is different from this one."""
         self._tree.cache.save_listing(self.digest, self.lines)
 
-    def _line(self, file: LocalFile, members: list[Member]) -> str:
+    def _line(self, file: LocalFile, members: list[Member], digests: str) -> str:
         number = self.packing.number(members[0]) if shares_a_pack(members) else ALONE
-        parts = ", ".join([f'"{member.digest.hex()}"' for member in members])
+        parts = '"{}"'.format(digests.replace(" ", '", "')) if digests else ""
         place, link = quoted(file.path), quoted(file.link)
         numbers = f"{file.mode}, {file.size}, {file.stat.st_mtime_ns}"
         return f'[{place}, "{file.type}", {numbers}, {link}, [{parts}], {number}]\n'
@@ -147,8 +150,8 @@ def _members(size: int, digests: str) -> list[Member]:
     return [Member(min(size - at * PART, PART), digest) for at, digest in enumerate(parts)]
 
 
-def _telling(file: LocalFile, members: list[Member]) -> str:
+def _telling(file: LocalFile, digests: str) -> str:
     """The line of a file in the digest of the context."""
-    digest = content_digest([member.digest for member in members]) if file.type is EntryType.FILE else ""
-    mode = 0o777 if file.type is EntryType.SYMLINK else file.mode
+    digest = content_digest(map(bytes.fromhex, digests.split())) if file.type is FILE else ""
+    mode = 0o777 if file.type is SYMLINK else file.mode
     return telling_line(file.path, file.type, mode, file.size, file.link, digest)

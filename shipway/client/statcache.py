@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shipway.context.walk import LocalFile
-from shipway.models.context import EntryType
+from shipway.models.context import DIR
 
 RACY = 2_000_000_000
 """Nanoseconds before the reading of a file in which a change of it makes its digest not worth remembering. FAT keeps
@@ -159,7 +159,7 @@ class Tree:
 
 
 def _line(file: LocalFile) -> str:
-    if file.type is EntryType.DIR:  # times tell of what lies in it, and that is listed
+    if file.type is DIR:  # times tell of what lies in it, and that is listed
         return f"{file.mode} {file.path}"
     return line_of(file.path, file.stat)
 

@@ -24,7 +24,7 @@ from shipway.context.packs import MAX_MEMBERS, Member, Pack
 from shipway.context.paths import clean_path, decode_name, shown
 from shipway.context.tree import EntryTree
 from shipway.exceptions import ContextError
-from shipway.models.context import Entry, EntryType, Manifest
+from shipway.models.context import DIR, FILE, SYMLINK, Entry, Manifest
 
 ALONE = -1
 """The number of no pack: a content's parts are packs of their own."""
@@ -104,14 +104,14 @@ class ListingReader:
     def _entry(
         self, path: str, kind: Any, mode: int, size: int, mtime: int, link: str, content: Any, pack: int
     ) -> Entry:
-        if kind == EntryType.FILE and not link:
+        if kind == FILE and not link:
             return self._file(path, mode, size, mtime, content, pack)
         if size or content != []:
             raise _invalid(f"{shown(path)} has a content and is no file")
-        if kind == EntryType.SYMLINK and link:
-            return Entry(path, EntryType.SYMLINK, 0o777, 0, mtime, link)
-        if kind == EntryType.DIR and not link:
-            return Entry(path, EntryType.DIR, mode, 0, mtime)
+        if kind == SYMLINK and link:
+            return Entry(path, SYMLINK, 0o777, 0, mtime, link)
+        if kind == DIR and not link:
+            return Entry(path, DIR, mode, 0, mtime)
         raise _invalid(f"{shown(path)} is of no known type, or is not what its link says")
 
     def _file(self, path: str, mode: int, size: int, mtime: int, content: Any, pack: int) -> Entry:
@@ -126,7 +126,7 @@ class ListingReader:
         elif members:
             number, offset = self._place(members[0], pack)
             blob, parts = str(number), _NUMBERED
-        return Entry(path, EntryType.FILE, mode, size, mtime, "", digest, blob, offset, parts)
+        return Entry(path, FILE, mode, size, mtime, "", digest, blob, offset, parts)
 
     def _place(self, member: Member, pack: int) -> tuple[int, int]:
         """Where a small content lies: in the pack in which it was first said to be."""

@@ -12,7 +12,7 @@ from shipway.context.dockerignore import PatternMatcher, Trail, read_patterns
 from shipway.context.glob import escape
 from shipway.context.paths import shown
 from shipway.exceptions import ContextError
-from shipway.models.context import EntryType
+from shipway.models.context import DIR, FILE, SYMLINK, EntryType
 
 _IGNORE_FILE = ".dockerignore"
 
@@ -42,7 +42,7 @@ class LocalFile(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of content; 0 for anything but a file."""
-        return self.stat.st_size if self.type is EntryType.FILE else 0
+        return self.stat.st_size if self.type is FILE else 0
 
 
 def dockerignore_for(root: Path, dockerfile: str = "Dockerfile") -> list[str]:
@@ -122,7 +122,7 @@ class _Walker:
                     if here.unseen is not None:
                         yield from self._unseen_parents()
                     yield file
-                if file.type is EntryType.DIR:
+                if file.type is DIR:
                     names = _listing(found.path, optional=excluded)
                     stack.append(_Open(names, f"{path}/", trail, file if excluded else None))
                     break
@@ -166,13 +166,13 @@ def _local_file(path: str, found: os.DirEntry[str]) -> LocalFile | None:
     _check_encoding("name", path)
     status = found.stat(follow_symlinks=False)
     if stat.S_ISREG(status.st_mode):
-        return LocalFile(path, found.path, EntryType.FILE, status)
+        return LocalFile(path, found.path, FILE, status)
     if stat.S_ISDIR(status.st_mode):
-        return LocalFile(path, found.path, EntryType.DIR, status)
+        return LocalFile(path, found.path, DIR, status)
     if stat.S_ISLNK(status.st_mode):
         link = os.readlink(found.path)  # noqa: PTH115 - a Path would rewrite "./a//b"
         _check_encoding("link target", link)
-        return LocalFile(path, found.path, EntryType.SYMLINK, status, link)
+        return LocalFile(path, found.path, SYMLINK, status, link)
     if stat.S_ISSOCK(status.st_mode):
         return None
     raise ContextError(

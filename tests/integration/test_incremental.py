@@ -254,6 +254,18 @@ def test_what_has_changed_is_told_of_the_context_before(
     assert second.digest != first.digest
 
 
+def test_a_base_that_the_service_does_not_remember_is_read_from_the_store(project: HttpApi, root: Path) -> None:
+    before = by_tar(project, root)  # of tars no service remembers the manifest
+    (root / "d1" / "f1").unlink()
+    after = snapshot_of(root)
+
+    answer = project.http.put(
+        f"/v1/contexts/{after.digest}", content=b'["d1/f1"]\n', params={"base": before}
+    ).raise_for_status()
+
+    assert (answer.json()["digest"], answer.json()["entries"]) == (after.digest, 400 + 7)
+
+
 def test_a_context_that_is_not_there_is_no_base(project: HttpApi) -> None:
     url = "/v1/contexts/sha256:" + "0" * 64
 
