@@ -55,8 +55,7 @@ class EntryTree:
     def recount(self) -> None:
         """Count what is there now, and nothing else; raises TooLarge as `put` does."""
         self._count = self._name_bytes = 0
-        for entry in self:
-            self._account(len(entry.path) + len(entry.link))
+        self._account(sum(len(entry.path) + len(entry.link) for entry in self), len(self._entries))
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield what is there now."""
@@ -89,8 +88,8 @@ class EntryTree:
             self._children.setdefault(parent, []).append(entry.path)
         self._entries[entry.path] = entry
 
-    def _account(self, name_length: int) -> None:
-        self._count += 1
+    def _account(self, name_length: int, entries: int = 1) -> None:
+        self._count += entries
         self._name_bytes += name_length
         if self._count > self._limits.max_entries:
             raise TooLarge(

@@ -128,7 +128,7 @@ class Manifest:
     def summary(self) -> Summary:
         """How many entries it has, their bytes, their blobs."""
         if self._summary is None:
-            blobs = dict.fromkeys(blob for entry in self for blob in entry.blobs)
+            blobs = dict.fromkeys(blob for entry in self for blob in (entry.parts or (entry.blob,)) if blob)
             self._summary = Summary(len(self), self.size, tuple(blobs))
         return self._summary
 
@@ -190,9 +190,9 @@ def read_summary(raw: bytes) -> Summary | None:
 
 def _line(e: Entry) -> str:
     """What json.dumps makes of an entry, in a fifth of its time."""
-    content = f"{quoted(e.link)}, {quoted(e.digest)}, {quoted(e.blob)}, {e.offset}"
-    parts = f", {json.dumps(e.parts)}" if e.parts else ""
-    return f'[{quoted(e.path)}, "{e.type}", {e.mode}, {e.size}, {e.mtime_ns}, {content}{parts}]'
+    path, kind, mode, size, mtime_ns, link, digest, blob, offset, parts = e
+    content = f'{quoted(link) if link else _NO_LINK}, "{digest}", {quoted(blob)}, {offset}'
+    return f'[{quoted(path)}, "{kind}", {mode}, {size}, {mtime_ns}, {content}{f", {json.dumps(parts)}" if parts else ""}]'
 
 
 def _check_version(header: Any) -> None:
