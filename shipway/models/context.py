@@ -192,7 +192,8 @@ def _line(e: Entry) -> str:
     """What json.dumps makes of an entry, in a fifth of its time."""
     path, kind, mode, size, mtime_ns, link, digest, blob, offset, parts = e
     content = f'{quoted(link) if link else _NO_LINK}, "{digest}", {quoted(blob)}, {offset}'
-    return f'[{quoted(path)}, "{kind}", {mode}, {size}, {mtime_ns}, {content}{f", {json.dumps(parts)}" if parts else ""}]'
+    last = f", {json.dumps(parts)}" if parts else ""
+    return f'[{quoted(path)}, "{kind}", {mode}, {size}, {mtime_ns}, {content}{last}]'
 
 
 def _check_version(header: Any) -> None:
