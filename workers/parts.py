@@ -23,6 +23,7 @@ from shipway.telemetry import Traces, traces
 from workers.content import Content
 from workers.engine import Engine
 from workers.inventory import Inventory
+from workers.retagging import Retagging
 from workers.settings import WorkerSettings
 
 PART = "shipway-worker"
@@ -45,6 +46,7 @@ class Parts:
     blobs: BlobStore
     content: Content
     egress: Egress
+    retagging: Retagging
     inventory: Inventory
     logins: LoginStore
     sealer: Sealer
@@ -76,6 +78,7 @@ class Parts:
                         blobs, settings.worker_cache, settings.worker_cache_bytes, egress, settings.limits_of
                     ),
                     egress=egress,
+                    retagging=Retagging(egress),
                     inventory=Inventory(redis, settings.worker_name, engine),
                     logins=LoginStore(redis, sealer),
                     sealer=sealer,

@@ -8,19 +8,17 @@ import json
 import subprocess
 import time
 
-import httpx
 import pytest
 
 from deploy.local.dockerd import Dockerd
-from deploy.local.plain_http import PLAIN
 from deploy.local.registry import Registry
 from shipway.models.event import StepStatus, Warned
 from shipway.models.job import Job, JobState
 from tests.integration.contexts import once, script, tar_of
 from tests.integration.http_api import TAR, HttpApi, refusal, user_steps
+from tests.support.registered import registered
 
 BUILDERS = pytest.mark.parametrize("builder", ["buildkit", "classic"])
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
 
 
 def run(dockerd: Dockerd, image: str | None, *command: str) -> str:
@@ -29,14 +27,6 @@ def run(dockerd: Dockerd, image: str | None, *command: str) -> str:
     ran = dockerd.docker("run", "--rm", "--network=none", image, *command)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
-
-
-def registered(registry: Registry, name: str, tag: str) -> str:
-    """The digest of what a registry has under a name, computed from the bytes that it gives out."""
-    auth = (registry.login.user, registry.login.password) if registry.login else None
-    url = f"{registry.url}/v2/{name}/manifests/{tag}"
-    answer = httpx.get(url, headers={"Accept": MANIFEST}, auth=auth, **PLAIN).raise_for_status()
-    return f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
 
 
 @BUILDERS

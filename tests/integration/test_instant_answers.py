@@ -14,6 +14,7 @@ from tests.integration.contexts import once, script
 from tests.integration.fleet import image_id, output_of
 from tests.integration.http_api import HttpApi, made, user_steps
 from tests.support.faulty_registry import FaultyRegistry
+from tests.support.registered import registered
 
 WRITING = "(PUT|PATCH|POST) "
 """Whatever changes something in a registry."""
@@ -159,6 +160,55 @@ def test_push_of_an_answered_build_is_known_the_next_time(api: HttpApi, registry
 
     assert [answered(job) for job in (*pushed, again)] == [first.id] * 3
     assert again.result.pushed == pushed[0].result.pushed + pushed[1].result.pushed
+
+
+def test_new_name_in_a_repository_that_has_the_image_is_given_by_the_registry(
+    api: HttpApi, dockerd: Dockerd, registry: Registry, word: str
+) -> None:
+    files, path = script("FROM base", f"RUN echo {word} > /a"), f"app-{word}"
+    with FaultyRegistry(registry.port) as gate:
+        first = api.succeed(files, tags=[f"{gate.address}/{path}:1"], push=True)
+        # A daemon that pushes begins with the layers.
+        pushing = gate.fault("(HEAD|POST|PATCH) .*/blobs/", 403)
+
+        again = api.succeed(files, tags=[f"{gate.address}/{path}:2", f"{gate.address}/{path}:1"], push=True)
+
+        assert image_id(dockerd, f"{gate.address}/{path}:2") == first.result.image_id
+    assert answered(again) == first.id
+    assert pushing.seen == 0
+    assert [one.digest for one in again.result.pushed] == [first.result.pushed[0].digest] * 2
+    assert [one.reference[-2:] for one in again.result.pushed] == [":2", ":1"]
+    assert registered(registry, path, "2") == first.result.pushed[0].digest
+
+
+def test_new_name_needs_no_daemon_that_has_the_image(
+    api: HttpApi, dockerd: Dockerd, registry: Registry, word: str
+) -> None:
+    files, name = script("FROM base", f"RUN echo {word} > /a"), f"{registry.address}/app-{word}"
+    first = api.succeed(files, tags=[f"{name}:1"], push=True)
+    removed = dockerd.docker("image", "rm", "--force", str(first.result.image_id))
+    assert removed.returncode == 0, removed.stderr
+
+    job = api.succeed(files, tags=[f"{name}:2"], push=True)
+
+    assert (answered(job), job.result.built_on) == (first.id, None)
+    assert registered(registry, f"app-{word}", "2") == first.result.pushed[0].digest
+    assert dockerd.docker("image", "inspect", f"{name}:2").returncode == 1
+
+
+def test_name_that_a_registry_does_not_give_is_pushed_by_the_daemon(
+    api: HttpApi, registry: Registry, word: str
+) -> None:
+    files, path = script("FROM base", f"RUN echo {word} > /a"), f"app-{word}"
+    with FaultyRegistry(registry.port) as gate:
+        first = api.succeed(files, tags=[f"{gate.address}/{path}:1"], push=True)
+        refused = gate.fault("PUT .*/manifests/2", 403, times=1)
+
+        again = api.succeed(files, tags=[f"{gate.address}/{path}:2"], push=True)
+
+    assert refused.seen == 1
+    assert answered(again) == first.id
+    assert registered(registry, path, "2") == first.result.pushed[0].digest
 
 
 def test_what_another_project_pushed_is_pushed_as_ever(api: HttpApi, registry: Registry, word: str) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from deploy.local import base_image
 from deploy.local.dockerd import Dockerd
-from deploy.local.plain_http import PLAIN
 from deploy.local.processes import PartError
 from deploy.local.registry import Registry
 from deploy.pin import FILES, named, pin
 from tests.integration.contexts import once
+from tests.support.registered import registered
 
 pytestmark = pytest.mark.engine_independent
 
@@ -33,9 +32,7 @@ def push(dockerd: Dockerd, repository: str) -> None:
 
 def told(registry: Registry, repository: str) -> str:
     """The digest that the registry itself has for the tag `1`."""
-    kinds = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
-    url = repository.replace(registry.address, f"{registry.url}/v2")
-    return str(httpx.head(f"{url}/manifests/1", headers=kinds, **PLAIN).headers["docker-content-digest"])
+    return registered(registry, repository.removeprefix(f"{registry.address}/"), "1")
 
 
 def test_image_has_the_digest_of_its_registry_until_the_next_time(

@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         error = {"code": CODES.get(fault.status, "UNKNOWN"), "message": f"the proxy says {fault.status}"}
         body = json.dumps({"errors": [error]}).encode()
         self.send_response(fault.status)
-        if fault.status == 401:
+        if fault.status == 401 and "WWW-Authenticate" not in fault.headers:
             self.send_header("WWW-Authenticate", 'Basic realm="faulty"')
         for name, value in {**fault.headers, "Content-Type": "application/json", "Content-Length": len(body)}.items():
             self.send_header(name, str(value))

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from shipway.context import dockerfile
 from shipway.context.limits import MIB
 from shipway.exceptions import JobError
@@ -22,6 +24,9 @@ from shipway.models.spec import Builder, BuildSpec
 from workers.engine import BuildOutcome, BuildSources
 from workers.parts import Parts
 from workers.patience import patiently
+from workers.retagging import CannotRetag
+
+log = structlog.get_logger(__name__)
 
 _NOT_ASKED = {"worker", "timeout", "priority", "tags", "push", "no_cache", "pull"}
 """Fields of a spec that do not decide what the image is."""
@@ -86,6 +91,7 @@ class Instant:
             if not await self._same_bases(earlier, ids):
                 return None
             here, new = image in ids, [tag for tag in tags if ids.get(tag) != image]
+            pushed = await self._retagged(earlier, pushed, here=here)
             if here:
                 for tag in new:
                     await self._parts.engine.images.tag(image, tag)
@@ -183,6 +189,34 @@ class Instant:
         now = await asyncio.gather(*map(self._registered, was), return_exceptions=True)
         same = [name for name, digest in zip(was, now, strict=True) if was[name] == digest]
         return tuple(PushedReference(reference=name, digest=was[name]) for name in same)
+
+    async def _retagged(
+        self, earlier: Job, pushed: tuple[PushedReference, ...], *, here: bool
+    ) -> tuple[PushedReference, ...]:
+        """Have registries give the image those names asked for whose repository has it by another one.
+
+        Returns all that they have then, in the order asked for. Nothing is done unless the job ends with it: the image
+        is here, or no daemon is needed then.
+        """
+        has = {Reference.parse(done.reference).name: done.digest for done in earlier.result.pushed if done.digest}
+        there = {done.reference: done for done in pushed}
+        lacking = {tag: has.get(Reference.parse(tag).name) for tag in self._spec.tags if tag not in there}
+        if not self._spec.push or not (here or (self._spec.worker is None and all(lacking.values()))):
+            return pushed
+        done = await asyncio.gather(*(self._retag(earlier, tag, digest) for tag, digest in lacking.items() if digest))
+        there |= {new.reference: new for new in done if new is not None}
+        return tuple(there[tag] for tag in self._spec.tags if tag in there)
+
+    async def _retag(self, earlier: Job, tag: str, digest: str) -> PushedReference | None:
+        name = Reference.parse(tag)
+        try:
+            await self._parts.retagging.retag(name, digest, self._logins.get(name.domain))
+        except CannotRetag as why:
+            log.info("a daemon has to push", tag=tag, why=str(why))
+            return None
+        image, project = earlier.result.image_id or "", self._job.project
+        await patiently(lambda: self._parts.answers.note_pushed(project, image, tag, digest))
+        return PushedReference(reference=tag, digest=digest)
 
     async def _registered(self, name: str) -> str:
         return await self._parts.engine.registered(name, self._logins.get(Reference.parse(name).domain))

@@ -12,19 +12,8 @@ from deploy.local.registry import Registry
 from shipway.exceptions import BuildSystemError, BuildUserError, JobError
 from shipway.models.credentials import RegistryLogin
 from tests.integration.engine.driving import Recorder, build, once, script
+from tests.support.registered import registered
 from workers.engine import Engine
-
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-
-
-def registered(registry: Registry, repository: str, tag: str) -> str:
-    """Ask the registry itself for a tag's digest."""
-    request = urllib.request.Request(
-        f"{registry.url}/v2/{repository}/manifests/{tag}",
-        headers={"Accept": f"{MANIFEST}, application/vnd.oci.image.manifest.v1+json"},
-    )
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return str(answer.headers["Docker-Content-Digest"])
 
 
 def tags(registry: Registry, repository: str) -> list[str]:
