@@ -6,14 +6,14 @@ What has arrived when a connection breaks is not sent again.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from shipway.client.ahead import LookingAhead
 from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
 from shipway.client.packing import Packing
-from shipway.client.snapshot import Snapshot, packed
+from shipway.client.snapshot import Changes, Snapshot, packed
 from shipway.client.statcache import Tree
 from shipway.context.limits import MIB
 from shipway.context.reading import changed
@@ -64,9 +64,15 @@ class Sending:
             ShipwayError: the service refuses, or stays away.
         """
         snapshot = await self._look()
+        if self._lacking:  # sent ahead: the service has never seen this context, and should have all of it
+            try:
+                return await self._send(snapshot, [])
+            except ShipwayError as fault:
+                if not _may_go_on(fault):
+                    raise
         backoff, left, lacking = Backoff(self._connection.ground), ATTEMPTS, len(self._packing.packs) + 1
         while True:
-            receipt, missing = await self._ask_and_compare(snapshot)
+            receipt, missing = await self._ask(snapshot.digest, list(self._packing.packs))
             if receipt is not None:
                 self._spare(snapshot)
                 return receipt
@@ -87,25 +93,6 @@ class Sending:
         looking = LookingAhead(self._connection.ground, self._tree, self._packing)
         try:
             return await looking.run(self._ask_ahead, self._stream_ahead, STREAMS)
-        except ExceptionGroup as faults:
-            raise self._worst(faults.exceptions) from None
-
-    async def _ask_and_compare(self, snapshot: Snapshot) -> tuple[dict[str, Any] | None, list[str]]:
-        """Ask what is missing; look meanwhile for what has changed since the last time."""
-        answers: list[tuple[dict[str, Any] | None, list[str]]] = []
-
-        async def ask() -> None:
-            answers.append(await self._ask(snapshot.digest, list(self._packing.packs)))
-
-        await self._together(ask(), self._compare(snapshot))
-        return answers[0]
-
-    async def _compare(self, snapshot: Snapshot) -> None:
-        await self._connection.ground.call(lambda: snapshot.changes)
-
-    async def _together(self, *works: Coroutine[Any, Any, None]) -> None:
-        try:
-            await self._connection.ground.together(works)
         except ExceptionGroup as faults:
             raise self._worst(faults.exceptions) from None
 
@@ -135,20 +122,23 @@ class Sending:
     async def _send(self, snapshot: Snapshot, names: list[str]) -> dict[str, Any]:
         self._spare(snapshot)
         await self._send_packs(names)
+        changes = await self._connection.ground.call(snapshot.changes)
         receipt: dict[str, Any] = {}
 
         async def send_listing() -> None:
-            receipt.update(await self._send_listing(snapshot))
+            receipt.update(await self._send_listing(snapshot, changes))
 
         async def remember() -> None:  # the service is busy now; what it has not got in the end is no base for it
             await self._connection.ground.call(snapshot.remember_listing)
 
-        await self._together(send_listing(), remember())
+        try:
+            await self._connection.ground.together([send_listing(), remember()])
+        except ExceptionGroup as faults:
+            raise self._worst(faults.exceptions) from None
         return receipt
 
-    async def _send_listing(self, snapshot: Snapshot) -> dict[str, Any]:
+    async def _send_listing(self, snapshot: Snapshot, changes: Changes | None) -> dict[str, Any]:
         """Send what is different from the last time; all there is if the service can't do with that."""
-        changes = snapshot.changes
         if changes is not None:
             try:
                 return await self._put(snapshot.digest, changes.lines, changes.base)

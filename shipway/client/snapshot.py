@@ -108,7 +108,6 @@ class Snapshot:
         """What is in it, as `shipway.context.listing` reads it."""
         return list(map(self._line, self._tree.files, self._members, self._digests))
 
-    @cached_property
     def changes(self) -> Changes | None:
         """What is different from the context that was sent last; None if most is, or if none is known."""
         before = self._tree.cache.load_listing()

@@ -30,7 +30,7 @@ def _with_more(root: Path) -> Manifest:
 def _told(root: Path, base: Manifest) -> tuple[Manifest, int]:
     """The context that a base and what has changed since come to, and how many lines told of that."""
     snapshot = Snapshot(tree(root))
-    changes = snapshot.changes
+    changes = snapshot.changes()
     assert changes is not None
     assert changes.base == base.digest
     manifest = listed(changes.lines, base)
@@ -77,7 +77,7 @@ def test_other_tree_is_told_whole(root: Path) -> None:
     _with_more(root)
     shutil.rmtree(root / "src")
 
-    assert Snapshot(tree(root)).changes is None
+    assert Snapshot(tree(root)).changes() is None
 
 
 def test_damaged_memory_of_a_listing_is_none(root: Path, cache: Path) -> None:
@@ -85,4 +85,4 @@ def test_damaged_memory_of_a_listing_is_none(root: Path, cache: Path) -> None:
     (path,) = (cache / "shipway" / "contexts").glob("*.listing")
     path.write_bytes(path.read_bytes()[:-1])
 
-    assert Snapshot(tree(root)).changes is None
+    assert Snapshot(tree(root)).changes() is None
