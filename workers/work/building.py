@@ -94,7 +94,7 @@ class Building(Work[BuildSpec]):
             raise
         finally:
             getting_ready.cancel()
-            await asyncio.wait([getting_ready])
+            await asyncio.gather(getting_ready, return_exceptions=True)
             self.parts.content.close()
         bases, saved, compared = await asyncio.gather(
             instant.bases(outcome), self._saved(), self._compared(outcome.steps, getting_ready.result())
