@@ -44,12 +44,12 @@ async def submit(
     mark = hashlib.sha256((spec.model_dump_json() + credentials.model_dump_json()).encode()).hexdigest()
     async with reaching_redis():
         try:
-            job_id, new = await process.jobs.accept(
+            job_id, job = await process.jobs.accept(
                 caller.project, spec, sealed, (idempotency_key, mark) if idempotency_key else None, place.get()
             )
         except Full as full:
             raise limits.queue_full(process, caller.project) from full
-        if not new:
+        if job is None:
             job_id, _, before = job_id.partition(" ")
             if before != mark:
                 raise Conflict(
@@ -57,10 +57,9 @@ async def submit(
                     slug="idempotency-mismatch",
                     field="Idempotency-Key",
                 )
-        job = await find(process, caller.project, job_id)
-    if new:
-        await process.queue.enqueue(job)
-        await audit.note(process, caller, f"{job.kind}.submit", job.id)
+            return await find(process, caller.project, job_id)
+    await process.queue.enqueue(job)
+    await audit.note(process, caller, f"{job.kind}.submit", job.id)
     return job
 
 

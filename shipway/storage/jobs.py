@@ -77,7 +77,7 @@ class JobStore:
 
     async def accept(
         self, project: str, spec: Spec, sealed: str = "", idempotency: tuple[str, str] | None = None, trace: str = ""
-    ) -> tuple[str, bool]:
+    ) -> tuple[str, Job | None]:
         """Write a new record in state `queued`, and place a build at the worker that has its steps most likely.
 
         Args:
@@ -88,7 +88,7 @@ class JobStore:
             trace: where in a trace it is asked for.
 
         Returns:
-            The job's id and True; or, when the key was used before, `id fingerprint` of then and False.
+            The job's id and its record; or, when the key was used before, `id fingerprint` of then and None.
 
         Raises:
             Full: the project has as many queued jobs as it may.
@@ -129,7 +129,7 @@ class JobStore:
         )
         if made == FULL:
             raise Full(project)
-        return (made, False) if made else (job_id, True)
+        return (made, None) if isinstance(made, str) else (job_id, _job(_fields(made)))
 
     def _placing(self, project: str, spec: Spec) -> tuple[str, ...]:
         """What decides where a job is placed (`scripts/placing.lua`), as fields of its record."""
@@ -193,7 +193,7 @@ class JobStore:
         )
         if not taken:
             return None
-        fields = dict(zip(taken[::2], taken[1::2], strict=True))
+        fields = _fields(taken)
         return Claim(_job(fields), int(fields["attempt"]), int(fields.get("losses", 0)))
 
     async def append(
@@ -343,6 +343,11 @@ def record_fields(
 
 def _dump_error(error: BaseModel | None) -> str:
     return error.model_dump_json(exclude_none=True) if error else ""
+
+
+def _fields(told: list[str]) -> dict[str, str]:
+    """A record as a script tells it: names and values in turn."""
+    return dict(zip(told[::2], told[1::2], strict=True))
 
 
 def _job(fields: dict[str, str]) -> Job:

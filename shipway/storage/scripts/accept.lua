@@ -1,10 +1,10 @@
 -- Write the record of a new job, unless its idempotency key already made one.
--- Returns '', what the key made before, or -1 when the project has as many queued jobs as it may.
+-- Returns the record, what the key made before, or -1 when the project has as many queued jobs as it may.
 -- KEYS job events jobs queued credentials idempotency project_queued
 -- ARGV id retention resend_ms idempotency_value sealed_credentials job_prefix max_jobs deadline_ms max_queued field value …
 local id, retention, resend = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 -- Sent again after a lost answer: it is there already.
-if redis.call('EXISTS', KEYS[1]) == 1 then return '' end
+if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HGETALL', KEYS[1]) end
 local now = now_ms()
 -- Redis hung, and whoever asked was told that nothing was accepted.
 if now > tonumber(ARGV[8]) then return redis.error_reply('LATE the request was given up') end
@@ -35,4 +35,4 @@ enqueue(KEYS[1], KEYS[4], id, now)
 local _, patience = offer(KEYS[1], id)
 redis.call('ZADD', KEYS[4], now + (patience or resend), id)
 keep(KEYS[1], KEYS[2], retention)
-return ''
+return redis.call('HGETALL', KEYS[1])
