@@ -1,4 +1,4 @@
-"""Manifests that were made or read last: a listing of changes is mostly one of changes to them."""
+"""Manifests that were made last: a listing of changes is mostly one of changes to them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from shipway.egress import Egress
 from shipway.models.credentials import RegistryLogin
 from shipway.models.reference import DEFAULT_DOMAIN, Reference
+from shipway.models.trust import is_loopback
 
 HUB = "registry-1.docker.io"
 """Where the images of `docker.io` are."""
@@ -98,7 +98,8 @@ class _Repository:
 
     def __init__(self, http: aiohttp.ClientSession, name: Reference, login: RegistryLogin | None) -> None:
         host = HUB if name.domain == DEFAULT_DOMAIN else name.domain
-        self._scheme = "http" if _is_here(host) else "https"
+        here = is_loopback(urlsplit(f"//{host}").hostname or "")
+        self._scheme = "http" if here else "https"  # as daemons do it
         self._url = f"{self._scheme}://{host}/v2/{name.path}/manifests/"
         self._http = http
         self._name = name
@@ -165,12 +166,3 @@ async def _up_to(answer: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(body) >= limit:
             break
     return bytes(body[:limit])
-
-
-def _is_here(host: str) -> bool:
-    """Whether a registry is on this machine: daemons speak plain HTTP to those."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

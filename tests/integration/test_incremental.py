@@ -259,9 +259,8 @@ def test_a_base_that_the_service_does_not_remember_is_read_from_the_store(projec
     (root / "d1" / "f1").unlink()
     after = snapshot_of(root)
 
-    answer = project.http.put(
-        f"/v1/contexts/{after.digest}", content=b'["d1/f1"]\n', params={"base": before}
-    ).raise_for_status()
+    url = f"/v1/contexts/{after.digest}"
+    answer = project.http.put(url, content=b'["d1/f1"]\n', params={"base": before}).raise_for_status()
 
     assert (answer.json()["digest"], answer.json()["entries"]) == (after.digest, 400 + 7)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import httpx
 import jwt
 import pytest
@@ -43,15 +44,15 @@ class TokenServer(HttpServer):
 
     def __init__(self) -> None:
         key = rsa_key()
-        name, now, day = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tokens")]), dt.datetime.now(dt.UTC), DAY
-        made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tokens")]), dt.datetime.now(dt.UTC)
+        made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
         signed = made.sign(key, hashes.SHA256())
         self.certificate = signed.public_bytes(serialization.Encoding.PEM)
         chain = [base64.b64encode(signed.public_bytes(serialization.Encoding.DER)).decode()]
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                known = self.headers.get("Authorization") == httpx.BasicAuth("ada", "byron")._auth_header
+                known = self.headers.get("Authorization") == aiohttp.encode_basic_auth("ada", "byron")
                 asked = parse_qs(urlsplit(self.path).query)
                 kind, repository, actions = asked["scope"][0].split(":")
                 access = [{"type": kind, "name": repository, "actions": actions.split(",") if known else []}]

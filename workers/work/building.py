@@ -61,14 +61,13 @@ class Building(Work[BuildSpec]):
         for done in answer.pushed:
             await self.recorder(Pushed(reference=done.reference, digest=done.digest or ""))
         self.untouched = answer.untouched
-        saved = await self._saved()
         self.reach(
             image_id=earlier.result.image_id,
             built_on=self.parts.settings.worker_name if answer.here else None,
             pushed=answer.pushed,
             bases=earlier.result.bases,
             answered_from=earlier.id,
-            seconds_saved=saved,
+            seconds_saved=await self._saved(),
         )
         metrics.ANSWERS.inc()
         self._count_steps()
