@@ -123,7 +123,7 @@ async def begun(process: Process, caller: Caller, job: Job) -> AsyncIterator[byt
     """All there is to tell of a job that was accepted just now: its record, its events, at the end its record again."""
     yield _record(job)
     with suppress(Unavailable):
-        async for portion in follow(process, caller, job.id, 0):
+        async for portion in follow(process, caller, job.id, 0, new=job.events <= 1):
             yield _messages(portion)
             if portion[-1].last:  # not after the loop: it may end because the caller may hear no more
                 yield _record(await jobs.find(process, caller.project, job.id))

@@ -17,10 +17,19 @@ AT_ONCE = 100
 """Events that are read from the log at once, for the same reason."""
 
 
-async def follow(process: Process, caller: Caller, job_id: str, after: int) -> AsyncIterator[list[Told]]:
+async def follow(
+    process: Process, caller: Caller, job_id: str, after: int, *, new: bool = False
+) -> AsyncIterator[list[Told]]:
     """Yield every event after a number, each once, in order, as they come; end with the final one.
 
     A caller whose token is revoked meanwhile is told nothing more within a second.
+
+    Args:
+        process: where the parts are.
+        caller: who follows.
+        job_id: the job's.
+        after: number of the last event that is known.
+        new: whether nothing had happened to the job yet when it was looked at: its log is not looked through first.
 
     Raises:
         Unavailable: Redis or the store is away; who follows may go on where this stopped.
@@ -31,15 +40,17 @@ async def follow(process: Process, caller: Caller, job_id: str, after: int) -> A
         standings.of(caller.id, partial(revoked, process, caller), tails.wake) as standing,
     ):
         while not standing.revoked:
-            async for portion in _from_log(process, caller.project, job_id, after):
-                if standing.revoked:
+            if not new:
+                async for portion in _from_log(process, caller.project, job_id, after):
+                    if standing.revoked:
+                        return
+                    yield portion
+                    after = portion[-1].seq
+                    if portion[-1].last:
+                        return
+                if await process.jobs.over(job_id, after):
                     return
-                yield portion
-                after = portion[-1].seq
-                if portion[-1].last:
-                    return
-            if await process.jobs.over(job_id, after):
-                return
+            new = False
             async with tails.of(job_id, after) as tail:
                 while (told := await tail.next(after)) is not None and not standing.revoked:
                     for portion in _portions(told):

@@ -58,8 +58,7 @@ async def submit(
                     field="Idempotency-Key",
                 )
             return await find(process, caller.project, job_id)
-    await process.queue.enqueue(job)
-    await audit.note(process, caller, f"{job.kind}.submit", job.id)
+    await asyncio.gather(process.queue.enqueue(job), audit.note(process, caller, f"{job.kind}.submit", job.id))
     return job
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,7 +15,6 @@ from shipway.cli.summary import summary_lines, write_files
 from shipway.client.options import BuildKeywords, check_tags
 from shipway.client.told import Told
 from shipway.client.upload import Dockerfile, DockerfileSource, LocalContext, prepare
-from shipway.context.dockerfile import images
 from shipway.context.url import is_remote
 from shipway.exceptions import ClientError, RequestError
 from shipway.models.sources import IMAGE_SOURCE
@@ -136,14 +135,7 @@ class _Build:
 
         The Dockerfile inside a tar or at a URL is not known here: the base images it names need a public registry.
         """
-        names = [*(options.get("tags", ()) if options.get("push") else ()), *options.get("cache_from", ())]
-        names += [cache] if (cache := options.get("cache_to")) else []
-        sources = options.get("build_contexts", {}).values()
-        names += [source.removeprefix(IMAGE_SOURCE) for source in sources if source.startswith(IMAGE_SOURCE)]
-        if local is not None and local.text is not None:
-            references = images(local.text.decode(errors="replace"), options.get("build_args", {}))
-            names += [str(reference) for reference in references]
-        return {**options, "registries": await self._session.logins(names)}
+        return {**options, "registries": await self._session.logins(_images(options, local))}
 
     def _report(self, job: Job) -> None:
         write_files(job, self._command.iidfile, self._command.metadata_file)
@@ -151,6 +143,22 @@ class _Build:
             print(job.result.image_id)
         elif self._command.manner.progress != "json":
             print("\n".join(summary_lines(job)), file=sys.stderr)
+
+
+def _images(options: BuildKeywords, local: LocalContext | None) -> Iterator[str]:
+    """The names of all images in registries that a build reads or writes."""
+    if options.get("push"):
+        yield from options.get("tags", ())
+    yield from options.get("cache_from", ())
+    if cache := options.get("cache_to"):
+        yield cache
+    for source in options.get("build_contexts", {}).values():
+        if source.startswith(IMAGE_SOURCE):
+            yield source.removeprefix(IMAGE_SOURCE)
+    if local is not None and local.text is not None:
+        from shipway.context.dockerfile import images  # noqa: PLC0415  (asked for by who has logins)
+
+        yield from map(str, images(local.text.decode(errors="replace"), options.get("build_args", {})))
 
 
 def _dockerfile_text(command: BuildCommand, local: LocalContext | None) -> DockerfileText | None:

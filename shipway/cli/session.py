@@ -61,7 +61,7 @@ class Session:
 
     async def logins(self, names: Iterable[str]) -> dict[str, Login]:
         """The user's logins for the registries of these images, and for no others."""
-        hosts = {host for name in names if (host := _host(name)) is not None}
+        hosts = (host for name in names if (host := _host(name)) is not None)
         return await self.unless_asked(
             self.wire.connection.ground.call(lambda: registry_logins(hosts, warn=self.display.notice)),
         )

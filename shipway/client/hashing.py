@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from shipway.client.statcache import line_of, settled
@@ -115,6 +114,11 @@ def on_threads(items: Sequence[T], work: Callable[[T], R]) -> Iterator[tuple[T, 
 
     The first failure is raised. Daemon threads, as in `shipway.client.threads`: they don't keep a process from ending.
     """
+    if len(items) == 1:
+        yield items[0], work(items[0])
+        return
+    from queue import SimpleQueue  # noqa: PLC0415  (a small directory needs no threads)
+
     places = iter(range(len(items)))
     done: SimpleQueue[tuple[int, R] | Exception] = SimpleQueue()
     over: list[bool] = []

@@ -7,8 +7,6 @@ standard input of `get` and answer JSON with `Username` and `Secret`. Docker Hub
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +42,8 @@ def registry_logins(
     A credential program that fails is told to `warn` and then counts as no login: a public image needs none.
 
     Args:
-        hosts: registries as references name them, with their port; `docker.io` for Docker Hub.
+        hosts: registries as references name them, with their port; `docker.io` for Docker Hub. Not looked at where
+            there is no login at all.
         path: the configuration file, by default Docker's own.
         warn: told what could not be read.
 
@@ -53,6 +52,8 @@ def registry_logins(
     """
     config = _load(path or docker_config_path())
     found: dict[str, Login] = {}
+    if not any(config.get(kind) for kind in ("auths", "credHelpers", "credsStore")):
+        return found
     for host in sorted(set(hosts)):
         login = _login(config, host, warn)
         if login is not None:
@@ -107,9 +108,11 @@ def _decoded(entry: Mapping[str, Any], host: str, warn: Callable[[str], None]) -
         return Login(username=str(entry["username"]), password=str(entry["password"]))
     if not entry.get("auth"):
         return None
+    from base64 import b64decode  # noqa: PLC0415  (many have no such login)
+
     try:
-        user, colon, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        user, colon, password = b64decode(str(entry["auth"])).decode().partition(":")
+    except ValueError:
         colon = ""
     if not colon:
         warn(f"Docker's login for {host} can't be read; log in again with `docker login {host}`")

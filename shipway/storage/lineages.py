@@ -53,16 +53,20 @@ class LineageStore:
         if not counted:
             return None
         key = keys.lineage_steps(project, lineage_digest(project, spec))
-        known = {name: float(took) for name, took in cast("dict[str, str]", await self._redis.hgetall(key)).items()}
+        looking = self._redis.pipeline(transaction=False)
+        looking.hgetall(key)
+        looking.expire(key, self._retention)
+        known = {name: float(took) for name, took in cast("dict[str, str]", (await looking.execute())[0]).items()}
         cached = [known[_name(s)] for s in counted if s.status is StepStatus.CACHED and _name(s) in known]
         ran = {_name(s): round(_took(s), 3) for s in counted if s.status is StepStatus.EXECUTED}
         now = {_name(s): known[_name(s)] for s in counted if _name(s) in known} | ran
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.delete(key)
-        if now:
-            pipe.hset(key, mapping=cast("Any", now))
-            pipe.expire(key, self._retention)
-        await pipe.execute()
+        if now != known:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.delete(key)
+            if now:
+                pipe.hset(key, mapping=cast("Any", now))
+                pipe.expire(key, self._retention)
+            await pipe.execute()
         return round(sum(cached), 3) if cached else None
 
 

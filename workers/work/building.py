@@ -10,7 +10,7 @@ from shipway.context.source import ContextSource
 from shipway.exceptions import JobError
 from shipway.models.credentials import Credentials
 from shipway.models.event import Answered, Pushed, Step, StepChanged, StepStatus, Warned
-from shipway.models.job import cache_hit_ratio, counted_steps
+from shipway.models.job import Job, cache_hit_ratio, counted_steps
 from shipway.models.reference import Reference
 from shipway.models.spec import Builder, BuildSpec
 from shipway.storage.lineages import Left
@@ -30,9 +30,9 @@ class Building(Work[BuildSpec]):
     """One attempt at a build."""
 
     async def run(self) -> None:
-        credentials = await self.credentials()
-        instant = Instant(self.parts, self.job, self.spec, credentials)
-        if not await self._answered(instant):
+        instant = Instant(self.parts, self.job, self.spec)
+        credentials, earlier = await asyncio.gather(self.credentials(), instant.earlier())
+        if not await self._answered(instant, earlier, credentials):
             await self._give_way(instant)
             image = await self._built_before() or await self._build(instant, credentials)
             await self.tag(image, self.spec.tags)
@@ -48,12 +48,13 @@ class Building(Work[BuildSpec]):
             metrics.JOINED.inc()
             raise GivesWay(leader)
 
-    async def _answered(self, instant: Instant) -> bool:
+    async def _answered(self, instant: Instant, earlier: Job | None, credentials: Credentials) -> bool:
         """Take over the result of an earlier job if this build would come to the same."""
-        answer = None if self.result.image_id else await instant.answer()
+        if earlier is None or self.result.image_id is not None:
+            return False
+        answer = await instant.answer(earlier, credentials)
         if answer is None:
             return False
-        earlier = answer.job
         await self.recorder(Answered(job=earlier.id))
         for step in earlier.steps:
             repeated = step.model_copy(update={"status": StepStatus.CACHED, "started": None, "completed": None})

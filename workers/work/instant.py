@@ -16,7 +16,7 @@ import structlog
 from shipway.context import dockerfile
 from shipway.context.limits import MIB
 from shipway.exceptions import JobError
-from shipway.models.credentials import Credentials
+from shipway.models.credentials import Credentials, RegistryLogin
 from shipway.models.event import Step
 from shipway.models.job import Job, JobState, PushedReference
 from shipway.models.reference import Reference
@@ -48,16 +48,14 @@ _REPEATABLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of an earlier job.
+    """What is true now of the image that an earlier job made.
 
     Attributes:
-        job: which made it.
         here: whether this worker's daemon has its image. If not, its registry has it under every name asked for.
         untouched: whether the daemon has no name now that it did not have before.
         pushed: what the registries were seen to have just now.
     """
 
-    job: Job
     here: bool
     untouched: bool
     pushed: tuple[PushedReference, ...]
@@ -66,24 +64,32 @@ class Answer:
 class Instant:
     """Looks for an answer to one build before it runs, and keeps its own for the next one."""
 
-    def __init__(self, parts: Parts, job: Job, spec: BuildSpec, credentials: Credentials) -> None:
+    def __init__(self, parts: Parts, job: Job, spec: BuildSpec) -> None:
         self._parts = parts
         self._job = job
         self._spec = spec
-        self._logins = credentials.registries
+        self._logins: Mapping[str, RegistryLogin] = {}
         self._before: Mapping[str, str] = {}
 
-    async def answer(self) -> Answer | None:
-        """Find the result that this build would come to, or None when anything may be different now.
+    async def earlier(self) -> Job | None:
+        """The last job that came to its end with the same to do, or None."""
+        if not self._answerable or self._spec.no_cache or self._spec.pull:
+            return None
+        try:
+            question = await self._question()
+        except JobError:  # the build itself meets it again and tells of it
+            return None
+        job_id = await patiently(lambda: self._parts.answers.recall(self._job.project, question))
+        job = await patiently(lambda: self._parts.jobs.get(job_id)) if job_id else None
+        return job if job is not None and job.state is JobState.SUCCEEDED and job.result.image_id else None
+
+    async def answer(self, earlier: Job, credentials: Credentials) -> Answer | None:
+        """Take over the result of an earlier job, or return None when anything may be different now.
 
         An image that is here has its names when this returns.
         """
-        if not self._answerable:
-            return None
+        self._logins = credentials.registries
         try:
-            earlier = await self._earlier()
-            if earlier is None:
-                return None
             image, tags = earlier.result.image_id or "", self._spec.tags
             ids, pushed = await asyncio.gather(
                 self._ids({image, *tags, *_looked_up(earlier.steps)}), self._still_pushed(image)
@@ -95,9 +101,9 @@ class Instant:
             if here:
                 for tag in new:
                     await self._parts.engine.images.tag(image, tag)
-        except JobError:  # whatever it is, the build itself meets it again and tells of it
+        except JobError:  # whatever it is, as above
             return None
-        return Answer(earlier, here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
+        return Answer(here, not (here and new), pushed) if here or self._needs_no_daemon(pushed) else None
 
     async def leader(self) -> str | None:
         """The job that runs the same build just now; None when it is this one's turn to run it.
@@ -157,14 +163,6 @@ class Instant:
     async def _question(self) -> str:
         asked = self._spec.model_dump_json(exclude=_NOT_ASKED)
         return hashlib.sha256(f"{await self._parts.engine.platform()}\0{asked}".encode()).hexdigest()
-
-    async def _earlier(self) -> Job | None:
-        if self._spec.no_cache or self._spec.pull:
-            return None
-        question = await self._question()
-        job_id = await patiently(lambda: self._parts.answers.recall(self._job.project, question))
-        job = await patiently(lambda: self._parts.jobs.get(job_id)) if job_id else None
-        return job if job is not None and job.state is JobState.SUCCEEDED and job.result.image_id else None
 
     async def _same_bases(self, earlier: Job, ids: Mapping[str, str]) -> bool:
         """Whether a FROM gets now what it got then: the daemon's own image first, as BuildKit does it."""
