@@ -15,6 +15,7 @@ from shipway.client.connection import ATTEMPTS, Backoff, Connection, may_pass
 from shipway.client.packing import Packing
 from shipway.client.snapshot import Changes, Snapshot, packed
 from shipway.client.statcache import Tree
+from shipway.client.update import Update, updated
 from shipway.context.limits import MIB
 from shipway.context.reading import changed
 from shipway.exceptions import ShipwayError
@@ -63,6 +64,9 @@ class Sending:
             ContextError: a file can't be read, or is not what it was when it was looked at.
             ShipwayError: the service refuses, or stays away.
         """
+        receipt = await self._send_update()
+        if receipt is not None:
+            return receipt
         snapshot = await self._look()
         if self._lacking:  # sent ahead: the service has never seen this context, and should have all of it
             try:
@@ -86,6 +90,23 @@ class Sending:
                 if not left or not _may_go_on(fault):
                     raise
             await backoff.pause()
+
+    async def _send_update(self) -> dict[str, Any] | None:
+        """Send what a few changed files make of the context before, or return None if more has to be done.
+
+        Its packs are not asked for first: that would take as long as sending them.
+        """
+        update = await self._connection.ground.call(lambda: updated(self._tree, self._packing))
+        if update is not None:
+            self._lack(update.new)
+            try:
+                return await self._send(update, update.new)
+            except ShipwayError as fault:
+                if not (_may_go_on(fault) or fault.slug in NOT_BASED):
+                    raise
+        self._packing = Packing()
+        self._lacking.clear()
+        return None
 
     async def _look(self) -> Snapshot:
         if self._tree.size < AHEAD:
@@ -114,12 +135,16 @@ class Sending:
         wanted = {"packs": names, **({"context": context} if context else {})}
         told = (await self._connection.post("/v1/packs/missing", json=wanted)).json()
         missing = [name for name in told["packs"] if name in self._packing.packs]
-        new = [name for name in missing if name not in self._lacking]
-        self._lacking.update(new)
-        self._total += sum(self._packing.packs[name].size for name in new)
+        self._lack(missing)
         return told["context"], missing
 
-    async def _send(self, snapshot: Snapshot, names: list[str]) -> dict[str, Any]:
+    def _lack(self, names: list[str]) -> None:
+        """Take down that the service has not got these packs, as far as is known."""
+        new = [name for name in names if name not in self._lacking]
+        self._lacking.update(new)
+        self._total += sum(self._packing.packs[name].size for name in new)
+
+    async def _send(self, snapshot: Snapshot | Update, names: list[str]) -> dict[str, Any]:
         self._spare(snapshot)
         await self._send_packs(names)
         changes = await self._connection.ground.call(snapshot.changes)
@@ -129,7 +154,7 @@ class Sending:
             receipt.update(await self._send_listing(snapshot, changes))
 
         async def remember() -> None:  # the service is busy now; what it has not got in the end is no base for it
-            await self._connection.ground.call(snapshot.remember_listing)
+            await self._connection.ground.call(snapshot.remember_sent)
 
         try:
             await self._connection.ground.together([send_listing(), remember()])
@@ -137,7 +162,7 @@ class Sending:
             raise self._worst(faults.exceptions) from None
         return receipt
 
-    async def _send_listing(self, snapshot: Snapshot, changes: Changes | None) -> dict[str, Any]:
+    async def _send_listing(self, snapshot: Snapshot | Update, changes: Changes | None) -> dict[str, Any]:
         """Send what is different from the last time; all there is if the service can't do with that."""
         if changes is not None:
             try:
@@ -199,7 +224,7 @@ class Sending:
         with self._counting:
             self._total -= spared
 
-    def _spare(self, snapshot: Snapshot) -> None:
+    def _spare(self, snapshot: Snapshot | Update) -> None:
         if self._on_spared is not None:
             self._on_spared(snapshot.size - sum(self._packing.packs[name].size for name in self._lacking))
 

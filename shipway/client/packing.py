@@ -66,12 +66,17 @@ class Packing:
                 names.append(self._complete(Pack((member,))))
         return names
 
+    @property
+    def between_packs(self) -> bool:
+        """Whether no pack is open: the next small content begins one."""
+        return self._dealer.empty
+
     def end(self) -> list[str]:
         """Complete the last pack; returns its name, if there is one."""
         return [self._dealt_out(pack) for pack in self._dealer.end()]
 
     def number(self, member: Member) -> int:
-        """The number of the pack that a small content lies in, made of its name: the same pack has the same one."""
+        """The number of the pack that a small content lies in."""
         return self._numbers[member]
 
     def let_go(self, names: Iterable[str]) -> None:
@@ -88,7 +93,7 @@ class Packing:
 
     def _dealt_out(self, pack: Pack) -> str:
         name = self._complete(pack)
-        self._numbers |= dict.fromkeys(pack.members, int(name[:15], 16))
+        self._numbers |= dict.fromkeys(pack.members, number_of(name))
         return name
 
     def _complete(self, pack: Pack) -> str:
@@ -133,6 +138,11 @@ class Packing:
             if line_of(file.path, os.fstat(descriptor)) != line:
                 raise changed(file.path)
         return content
+
+
+def number_of(name: str) -> int:
+    """The number by which a listing knows a pack, made of its name: the same pack has the same one."""
+    return int(name[:15], 16)
 
 
 def shares_a_pack(members: list[Member]) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shipway.client.hashing import hash_files
 from shipway.client.packing import LEVEL, Packing, shares_a_pack
-from shipway.client.statcache import Files, Tree
+from shipway.client.statcache import Files, Sent, Tree
 from shipway.context.contents import PART, content_digest
 from shipway.context.listing import ALONE
 from shipway.context.packs import Member
@@ -60,11 +60,12 @@ class Snapshot:
         self._members: list[list[Member]] = []
         self._digests: list[str] = []  # SHA-256 (hexadecimal) of each part of a file, as the cache has them
         before = tree.cache.load() if remembering else {}
-        found, lasting = self._look(before, announce)
+        self._found, lasting = self._look(before, announce)
         self.size = sum(pack.size for pack in self.packing.packs.values())
-        self.digest = digest_of(map(_telling, tree.files, self._digests))
-        if remembering and found.keys() != before.keys():
-            tree.cache.save(found)
+        self._telling = list(map(telling, tree.files, self._digests))
+        self.digest = digest_of(self._telling)
+        if remembering and self._found.keys() != before.keys():
+            tree.cache.save(self._found)
         if remembering and lasting and tree.cache.recall(state := tree.state) is None:
             tree.cache.remember(state, self.digest, self.size)
 
@@ -110,28 +111,28 @@ class Snapshot:
 
     def changes(self) -> Changes | None:
         """What is different from the context that was sent last; None if most is, or if none is known."""
-        before = self._tree.cache.load_listing()
-        if before is None:
+        sent = self._tree.cache.load_sent()
+        if sent is None:
             return None
-        digest, old = before
+        old = sent.listing
         same = set(old).intersection(self.lines)
         packs = tuple({line[line.rindex(" ") :] for line in self.lines if line not in same} - {f" {ALONE}]\n"})
         put = [line for line in self.lines if line not in same or line.endswith(packs)]
         there = {file.path for file in self._tree.files}
         gone = [path for line in old if line not in same and (path := json.loads(line)[0]) not in there]
         lines = [*(f"[{quoted(path)}]\n" for path in gone), *put]
-        return Changes(digest, lines) if 2 * len(lines) < len(self.lines) else None
+        return Changes(sent.digest, lines) if 2 * len(lines) < len(self.lines) else None
 
-    def remember_listing(self) -> None:
-        """Let the next snapshot tell what is different from this one."""
-        self._tree.cache.save_listing(self.digest, self.lines)
+    def remember_sent(self) -> None:
+        """Let the next look at the tree tell what is different from this one."""
+        tree = self._tree
+        known = (not file.size or line in self._found for file, line in zip(tree.files, tree.lines, strict=True))
+        keys = [key if there else "" for key, there in zip(tree.keys, known, strict=True)]
+        tree.cache.save_sent(Sent(self.digest, self.size, keys, self._telling, self.lines))
 
     def _line(self, file: LocalFile, members: list[Member], digests: str) -> str:
         number = self.packing.number(members[0]) if shares_a_pack(members) else ALONE
-        parts = '"{}"'.format(digests.replace(" ", '", "')) if digests else ""
-        place, link = quoted(file.path), quoted(file.link)
-        numbers = f"{file.mode}, {file.size}, {file.stat.st_mtime_ns}"
-        return f'[{place}, "{file.type}", {numbers}, {link}, [{parts}], {number}]\n'
+        return listing_line(file, digests, number)
 
 
 def packed(lines: Iterable[str]) -> bytes:
@@ -149,7 +150,15 @@ def _members(size: int, digests: str) -> list[Member]:
     return [Member(min(size - at * PART, PART), digest) for at, digest in enumerate(parts)]
 
 
-def _telling(file: LocalFile, digests: str) -> str:
+def listing_line(file: LocalFile, digests: str, number: int) -> str:
+    """The line of a file in a listing, with the number of the pack that it lies in."""
+    parts = '"{}"'.format(digests.replace(" ", '", "')) if digests else ""
+    place, link = quoted(file.path), quoted(file.link)
+    numbers = f"{file.mode}, {file.size}, {file.stat.st_mtime_ns}"
+    return f'[{place}, "{file.type}", {numbers}, {link}, [{parts}], {number}]\n'
+
+
+def telling(file: LocalFile, digests: str) -> str:
     """The line of a file in the digest of the context."""
     digest = content_digest(map(bytes.fromhex, digests.split())) if file.type is FILE else ""
     mode = 0o777 if file.type is SYMLINK else file.mode

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from shipway.context.walk import LocalFile
 from shipway.models.context import DIR
@@ -29,8 +30,8 @@ UNUSED = 30 * 86_400
 _VERSION = 3
 _WHOLE = ".whole"
 """The end of the name of what is remembered of a directory as a whole."""
-_LISTING = ".listing"
-"""The same of the listing that was sent last."""
+_SENT = ".sent"
+"""The same of the context that was sent last."""
 
 
 def line_of(path: str, status: os.stat_result) -> str:
@@ -45,6 +46,24 @@ def settled(status: os.stat_result, read_at_ns: int) -> bool:
 
 Files = Mapping[str, str]
 """SHA-256 (hexadecimal) of each part of a file's content, separated by spaces, by the file's line."""
+
+
+class Sent(NamedTuple):
+    """A context that was sent, entry by entry in the order of the walk.
+
+    Attributes:
+        digest: the context's.
+        size: bytes in all its packs.
+        keys: what told the entry from a changed one (`Tree.keys`); nothing if that could not be remembered.
+        telling: the entry's line in the digest of the context.
+        listing: its line in the listing.
+    """
+
+    digest: str
+    size: int
+    keys: list[str]
+    telling: list[str]
+    listing: list[str]
 
 
 class StatCache:
@@ -72,14 +91,18 @@ class StatCache:
         """Remember these files and no others; a cache that can't be written is no error."""
         self._write("", "\0".join([self._head, *(text for file in files.items() for text in file)]))
 
-    def load_listing(self) -> tuple[str, list[str]] | None:
-        """The digest of the context that was sent last, and its listing's lines; None if not known."""
-        digest, _, lines = self._read(_LISTING).partition("\n")
-        return (digest, lines.splitlines(keepends=True)) if digest else None
+    def load_sent(self) -> Sent | None:
+        """The context that was sent last; None if not known."""
+        head, *fields = self._read(_SENT).split("\0")
+        if head != self._head:
+            return None
+        digest, size, *rows = fields
+        return Sent(digest, int(size), rows[::3], rows[1::3], rows[2::3])
 
-    def save_listing(self, digest: str, lines: Iterable[str]) -> None:
-        """Remember what `load_listing` returns."""
-        self._write(_LISTING, f"{digest}\n{''.join(lines)}")
+    def save_sent(self, sent: Sent) -> None:
+        """Remember what `load_sent` returns."""
+        rows = (text for row in zip(sent.keys, sent.telling, sent.listing, strict=True) for text in row)
+        self._write(_SENT, "\0".join([self._head, sent.digest, str(sent.size), *rows]))
 
     def recall(self, state: str) -> tuple[str, int] | None:
         """The digest and the bytes of the context that the directory was in a state (see `Tree`); None if not known."""
@@ -122,7 +145,7 @@ class StatCache:
     def forget(self) -> None:
         """Remember nothing: what was remembered turned out to be wrong."""
         with suppress(OSError):
-            for suffix in ("", _WHOLE, _LISTING):
+            for suffix in ("", _WHOLE, _SENT):
                 self._file(suffix).unlink(missing_ok=True)
 
     def _file(self, suffix: str = "") -> Path:
@@ -142,6 +165,7 @@ class Tree:
         files: in the order of the walk.
         cache: what is remembered.
         lines: each file's (`line_of`); of a directory only its mode counts.
+        keys: the same, with the target of a link and the time of a directory: all that a listing tells of one.
         size: bytes of content of all files.
     """
 
@@ -150,6 +174,13 @@ class Tree:
         self.cache = cache
         self.lines = list(map(_line, files))
         self.size = sum(file.size for file in files)
+
+    @property
+    def keys(self) -> list[str]:
+        return [
+            f"{line} {file.stat.st_mtime_ns}" if file.type is DIR else line + file.link
+            for line, file in zip(self.lines, self.files, strict=True)
+        ]
 
     @property
     def state(self) -> str:

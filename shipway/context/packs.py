@@ -99,6 +99,11 @@ class Dealer:
         self._held: list[Member] = []
         self._size = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether no pack is open."""
+        return not self._held
+
     def put(self, member: Member) -> list[Pack]:
         """Take the next content; returns the packs that are complete now."""
         full = self._size + member.size > MAX_PACK or len(self._held) == MAX_MEMBERS

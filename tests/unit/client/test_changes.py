@@ -23,7 +23,7 @@ def _with_more(root: Path) -> Manifest:
     for number in range(200):
         (root / "src" / f"more{number}").write_bytes(chance.randbytes(80_000))
     snapshot = Snapshot(tree(root))
-    snapshot.remember_listing()
+    snapshot.remember_sent()
     return listed(snapshot.lines)
 
 
@@ -63,7 +63,7 @@ def test_whatever_has_changed_makes_the_same_of_the_context_before(
 
         manifest, _ = _told(root, base)
 
-        Snapshot(tree(root)).remember_listing()
+        Snapshot(tree(root)).remember_sent()
         base = manifest
 
 
@@ -82,7 +82,7 @@ def test_other_tree_is_told_whole(root: Path) -> None:
 
 def test_damaged_memory_of_a_listing_is_none(root: Path, cache: Path) -> None:
     _with_more(root)
-    (path,) = (cache / "shipway" / "contexts").glob("*.listing")
+    (path,) = (cache / "shipway" / "contexts").glob("*.sent")
     path.write_bytes(path.read_bytes()[:-1])
 
     assert Snapshot(tree(root)).changes() is None
