@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from shipway.models.context import Manifest
 
-ENTRIES = 100_000
-"""Entries that are remembered, all manifests together; each takes about 600 bytes."""
+ENTRIES = 60_000
+"""Entries that are remembered, all manifests together; each takes about 1,200 bytes with the lines made of it."""
 
 
 class RecentManifests:

@@ -50,7 +50,7 @@ class ListingReader:
 
     def __init__(self, limits: Limits, base: Manifest | None = None) -> None:
         self._limits = limits
-        self._based = base is not None
+        self._base = base
         self._tree = EntryTree(limits, base or ())
         self._rest = b""
         self._bytes = 0
@@ -70,16 +70,16 @@ class ListingReader:
         """Return the manifest, at the end of the listing."""
         if self._rest:
             raise ContextError("the listing breaks off inside a line", slug="context-truncated")
-        if self._based:
+        if self._base is not None:
             self._tree.recount()
             self._limits.check_bytes(sum(map(_tar_bytes, self._tree)))
         names = {number: Pack(tuple(members)).name for number, members in self._packs.items()}
-        return Manifest(_placed(entry, names) for entry in self._tree)
+        return Manifest((_placed(entry, names) for entry in self._tree), self._base)
 
     def _line(self, fields: Any) -> None:
         if not isinstance(fields, list):
             raise _invalid("a line is no array")
-        if self._based and len(fields) == 1:
+        if self._base is not None and len(fields) == 1:
             self._tree.remove(clean_path(self._text(fields[0]), self._limits))
             return
         if len(fields) != _FIELDS:

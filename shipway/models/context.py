@@ -78,6 +78,20 @@ class Summary(NamedTuple):
     blobs: tuple[str, ...]
 
 
+class Lines(NamedTuple):
+    """How an entry is told of in the digest of a context (`telling_line`), and how it is stored."""
+
+    entry: Entry
+    telling: str
+    stored: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Lines:
+        """Make them."""
+        path, kind, mode, size, _, link, digest, *_ = entry
+        return cls(entry, telling_line(path, kind, mode, size, link, digest), _line(entry))
+
+
 class Manifest:
     """The entries of one context, in depth-first order, every parent directory present.
 
@@ -85,17 +99,21 @@ class Manifest:
     the content is stored, nor modification times, which Docker's own cache rules ignore too.
     """
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        by_path = {entry.path: entry for entry in entries}
-        for path in list(by_path):
-            parent = path.rpartition("/")[0]
-            while parent and parent not in by_path:
-                by_path[parent] = Entry(parent, EntryType.DIR, 0o755)
-                parent = parent.rpartition("/")[0]
-        self._set({entry.path: entry for entry in sorted(by_path.values(), key=lambda e: e.sort_key)})
+    def __init__(self, entries: Iterable[Entry], like: Manifest | None = None) -> None:
+        """Take entries in any order.
 
-    def _set(self, by_path: dict[str, Entry]) -> None:
+        Args:
+            entries: all of them; directories that are implied may be left out.
+            like: a manifest that shares most of them: what was computed for an entry is not computed again.
+        """
+        by_path = {entry.path: entry for entry in entries}
+        known = like.lines if like is not None else {}
+        self._set(by_path if list(by_path) == list(known) else _in_order(by_path), known)
+
+    def _set(self, by_path: dict[str, Entry], known: dict[str, Lines]) -> None:
         self._by_path = by_path
+        self._known = known
+        self._lines: dict[str, Lines] = {}
         self._digest: str | None = None
         self._summary: Summary | None = None
 
@@ -115,13 +133,22 @@ class Manifest:
         return sum(entry.size for entry in self)
 
     @property
+    def lines(self) -> dict[str, Lines]:
+        """How each entry is told of, by its path."""
+        if len(self._lines) != len(self):
+            known = self._known
+            self._lines = {
+                path: lines if (lines := known.get(path)) is not None and lines.entry is entry else Lines.of(entry)
+                for path, entry in self._by_path.items()
+            }
+            self._known = {}
+        return self._lines
+
+    @property
     def digest(self) -> str:
         """`sha256:…` that names this context."""
         if self._digest is None:
-            self._digest = digest_of(
-                telling_line(path, kind, mode, size, link, digest)
-                for path, kind, mode, size, _, link, digest, *_ in self
-            )
+            self._digest = digest_of(lines.telling for lines in self.lines.values())
         return self._digest
 
     @property
@@ -137,7 +164,7 @@ class Manifest:
         entries, size, blobs = self.summary
         version = PARTED_VERSION if any(entry.parts for entry in self) else MANIFEST_VERSION
         lines = [json.dumps({"version": version, "entries": entries, "size": size, "blobs": blobs})]
-        lines += map(_line, self)
+        lines += [line.stored for line in self.lines.values()]
         return "\n".join(lines).encode()
 
     @classmethod
@@ -152,9 +179,19 @@ class Manifest:
         # One document instead of one for each line: a third of the time. What is written is in order and whole.
         rows = json.loads(f"[{lines.replace(chr(10), ',')}]")
         manifest = cls(())
-        manifest._set({entry.path: entry for entry in map(_entry, rows)})
+        manifest._set({entry.path: entry for entry in map(_entry, rows)}, {})
         manifest._digest = digest
         return manifest
+
+
+def _in_order(by_path: dict[str, Entry]) -> dict[str, Entry]:
+    """Add the directories that are implied, and put all in depth-first order."""
+    for path in list(by_path):
+        parent = path.rpartition("/")[0]
+        while parent and parent not in by_path:
+            by_path[parent] = Entry(parent, DIR, 0o755)
+            parent = parent.rpartition("/")[0]
+    return {entry.path: entry for entry in sorted(by_path.values(), key=lambda e: e.sort_key)}
 
 
 def telling_line(path: str, kind: str, mode: int, size: int, link: str, digest: str) -> str:
