@@ -1,23 +1,30 @@
-"""How long an idle worker takes from the submission of a build to its first step, beside Celery's own delay."""
+"""How long an idle worker takes from the submission of a build to its first step, beside Celery's own delay.
+
+BuildKit has work of its own before its first step, whoever asks for the build; what it comes to is measured, too.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from redis import Redis
 
 from bench import celery_floor
+from bench.bare_build import until_first_step
 from bench.jobs import Api
 from bench.lab import Lab, say
 from bench.report import Row, Score
 from bench.workloads import SMALL, Tree
 from deploy.local.engine import REPOSITORY
 from deploy.local.processes import Child, PartError
+from workers.engine import Engine
 
 if TYPE_CHECKING:
     from shipway.models.job import Job
@@ -28,22 +35,24 @@ ROUNDS = 20
 
 
 def measure(lab: Lab) -> Iterator[Row]:
-    """Both delays, on one Redis, one after the other, again and again."""
+    """All delays, on one Redis and one daemon, one after the other, again and again."""
     say("latency: submission to first step, against Celery's enqueue to start")
     tree = Tree(lab.folder / "tree", SMALL)
     tree.renew()
-    with Api(lab.stack.service.url, lab.stack.token) as api, _floor(lab) as redis:
+    with Api(lab.stack.service.url, lab.stack.token) as api, _floor(lab) as redis, _bare(lab) as bare:
         digest = api.upload_context(tree.root)
-        claims, steps, floors = [], [], []
+        claims, steps, floors, alone = [], [], [], []
         for number in range(-2, ROUNDS):  # the first ones warm caches and pools
             submitted, job = _build(api, digest, number)
-            floor = _celery(redis, lab)
+            floor, daemon = _celery(redis, lab), bare(tree, number)
             if number >= 0:
                 claims.append((job.timings.started or 0) - submitted)
                 steps.append(min(step.started for step in job.steps if step.started) - submitted)
                 floors.append(floor)
+                alone.append(floor + daemon)
     yield Row("submitted, until claimed", "celery", claims, floors, GOAL, Score.DIFFERENCE)
     yield Row("submitted, until first step starts", "celery", steps, floors, GOAL, Score.DIFFERENCE)
+    yield Row("submitted, until first step starts", "celery, daemon alone", steps, alone, GOAL, Score.DIFFERENCE)
 
 
 def _build(api: Api, digest: str, number: int) -> tuple[float, Job]:
@@ -65,6 +74,16 @@ def _answer(redis: Redis) -> float:
     if not isinstance(answer, list | tuple):
         raise PartError("the bare Celery worker does not answer")
     return float(answer[1])
+
+
+@contextmanager
+def _bare(lab: Lab) -> Iterator[Callable[[Tree, int], float]]:
+    """Ask the daemon for builds with nothing around them; yields what does, and tells how long its first step took."""
+    with asyncio.Runner() as runner, contextlib.ExitStack() as leaving:
+        engine = Engine(lab.dockerd.host)
+        runner.run(engine.__aenter__())
+        leaving.callback(lambda: runner.run(engine.__aexit__(None, None, None)))
+        yield lambda tree, number: runner.run(until_first_step(engine, tree.root, number))
 
 
 @contextmanager
