@@ -220,11 +220,13 @@ async def _plain(
 
 async def gathered(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield a request's body in larger chunks."""
-    held = bytearray()
+    held: list[bytes] = []
+    size = 0
     async for chunk in body:
-        held += chunk
-        if len(held) >= GATHER:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
+        held.append(chunk)
+        size += len(chunk)
+        if size >= GATHER:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)

@@ -69,7 +69,7 @@ class Line:
                 self.socket.sendall(head)
                 async for chunk in body():
                     if chunk:
-                        self.socket.sendall(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
+                        self.socket.sendall(b"".join((b"%x\r\n" % len(chunk), chunk, b"\r\n")))
                 self.socket.sendall(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             self._kept = False

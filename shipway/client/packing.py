@@ -18,7 +18,8 @@ _SAMPLE = 64 * KIB
 _WORTH = 0.9
 LEVEL = 3
 """Of zstd."""
-_SLICE = 256 * KIB
+_SLICE = MIB
+"""Bytes of a pack that are handed on at once: most packs have fewer, and need not be copied."""
 _Place = tuple[LocalFile, int, str]
 """Where a content lies on this machine (of equal ones any will do): file, offset, and what tells a changed file."""
 
