@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from shipway.context.limits import Limits
+from shipway.context.pack import tar_of_directory
 from shipway.context.source import ContextSource
+from shipway.context.tarindex import TarIndexer
 from shipway.context.walk import walk
-from shipway.models.context import Entry, Manifest
+from shipway.models.context import Entry
 from shipway.models.credentials import Credentials
 from shipway.models.event import EventBody, StepChanged
 from shipway.models.spec import BuildSpec
@@ -35,17 +37,10 @@ async def until_first_step(engine: Engine, root: Path, number: int) -> float:
 
 
 def _source(root: Path) -> ContextSource:
-    content = {file.path: Path(file.source).read_bytes() if file.size else b"" for file in walk(root, [])}
+    tar, indexer = b"".join(tar_of_directory(walk(root, []))), TarIndexer(Limits(), "tar")
+    indexer.feed(tar)
 
     async def read(entry: Entry) -> AsyncIterator[bytes]:
-        yield content[entry.path]
+        yield tar[entry.offset : entry.offset + entry.size]
 
-    entries = [
-        Entry(f.path, f.type, f.mode, f.size, f.stat.st_mtime_ns, f.link, _digest(content[f.path]) if f.size else "")
-        for f in walk(root, [])
-    ]
-    return ContextSource(Manifest(entries), read)
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return ContextSource(indexer.finish(), read)

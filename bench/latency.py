@@ -6,7 +6,6 @@ BuildKit has work of its own before its first step, whoever asks for the build; 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
@@ -79,11 +78,12 @@ def _answer(redis: Redis) -> float:
 @contextmanager
 def _bare(lab: Lab) -> Iterator[Callable[[Tree, int], float]]:
     """Ask the daemon for builds with nothing around them; yields what does, and tells how long its first step took."""
-    with asyncio.Runner() as runner, contextlib.ExitStack() as leaving:
-        engine = Engine(lab.dockerd.host)
-        runner.run(engine.__aenter__())
-        leaving.callback(lambda: runner.run(engine.__aexit__(None, None, None)))
-        yield lambda tree, number: runner.run(until_first_step(engine, tree.root, number))
+    with asyncio.Runner() as runner:
+        engine = runner.run(Engine(lab.dockerd.host).__aenter__())
+        try:
+            yield lambda tree, number: runner.run(until_first_step(engine, tree.root, number))
+        finally:
+            runner.run(engine.__aexit__(None, None, None))
 
 
 @contextmanager

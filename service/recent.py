@@ -7,7 +7,7 @@ from collections import OrderedDict
 from shipway.models.context import Manifest
 
 ENTRIES = 60_000
-"""Entries that are remembered, all manifests together; each takes about 1,200 bytes with the lines made of it."""
+"""Entries that are remembered, all manifests together; each takes about 1,100 bytes with the lines made of it."""
 
 
 class RecentManifests:

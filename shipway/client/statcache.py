@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,7 +176,7 @@ class Tree:
         self.lines = list(map(_line, files))
         self.size = sum(file.size for file in files)
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         return [
             f"{line} {file.stat.st_mtime_ns}" if file.type is DIR else line + file.link

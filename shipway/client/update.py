@@ -162,7 +162,7 @@ class _Updating:
     def _now(self, dealt: Mapping[int, Member]) -> Sent:
         """What is to be remembered of the context once it was sent."""
         tree, sent = self._tree, self._sent
-        keys, told, listing = tree.keys, list(sent.telling), list(sent.listing)
+        keys, told, listing = list(tree.keys), list(sent.telling), list(sent.listing)
         for at in self._changed:
             file, read = tree.files[at], self._read.get(at)
             if read is not None and not (read.settled and read.line == tree.lines[at]):
