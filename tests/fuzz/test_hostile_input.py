@@ -32,7 +32,7 @@ from shipway.models.context import Entry, EntryType, Manifest
 from shipway.models.reference import Reference
 from shipway.models.request import BuildRequest
 from shipway.models.spec import BuildSpec
-from workers.engine.session.packets import stat_packet
+from workers.engine.session.packets import stat_packets
 from workers.engine.session.proto.control_pb2 import StatusResponse, Vertex, VertexLog, VertexStatus
 from workers.engine.session.proto.fsutil_pb2 import Packet
 from workers.engine.trace import Trace
@@ -239,7 +239,7 @@ def test_trace_of_any_bytes(raw: bytes) -> None:
     NAMES, st.sampled_from(EntryType), st.integers(0, 2**17), st.integers(0, 2**40), st.integers(-(2**60), 2**60), NAMES
 )
 def test_packet(path: str, kind: EntryType, mode: int, size: int, mtime: int, link: str) -> None:
-    packet = stat_packet(Entry(path, kind, mode, size, mtime, link))
+    (packet,) = stat_packets([Entry(path, kind, mode, size, mtime, link)])
 
     assert Packet.FromString(packet.SerializeToString()) == packet
     assert packet.stat.path == path

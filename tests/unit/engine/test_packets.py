@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from shipway.models.context import Entry, EntryType
-from workers.engine.session.packets import PacketWriter, go_mode, stat_packet, telling_time
+from workers.engine.session.packets import PacketWriter, go_mode, stat_packets, telling_time
 from workers.engine.session.proto.fsutil_pb2 import Packet
 
 DIGEST = "sha256:" + "0" * 52 + "00000000abcd"
@@ -24,17 +24,34 @@ DIGEST = "sha256:" + "0" * 52 + "00000000abcd"
     ],
 )
 def test_mode_bits(kind: EntryType, mode: int, expected: int) -> None:
-    assert go_mode(Entry("x", kind, mode)) == expected
+    assert go_mode(kind, mode) == expected
 
 
 def test_link_is_as_long_as_its_target_in_bytes() -> None:
-    stat = stat_packet(Entry("x", EntryType.SYMLINK, 0o777, link="größe")).stat
+    (packet,) = stat_packets([Entry("x", EntryType.SYMLINK, 0o777, link="größe")])
+    stat = packet.stat
 
     assert (stat.size, stat.linkname) == (7, "größe")
 
 
+def test_nothing_of_an_entry_is_told_of_the_next_one() -> None:
+    entries = [
+        Entry("link", EntryType.SYMLINK, 0o777, 0, 7, "target"),
+        Entry("dir", EntryType.DIR, 0o755),
+        Entry("dir/file", EntryType.FILE, 0o4755, 5, 1_700_000_000_000_000_000, digest=DIGEST),
+        Entry("empty", EntryType.FILE, 0),
+    ]
+
+    together = [packet.SerializeToString() for packet in stat_packets(entries)]
+    apart = [packet.SerializeToString() for entry in entries for packet in stat_packets([entry])]
+
+    assert together == apart
+    assert len(set(together)) == len(entries)
+
+
 def test_owner_is_root() -> None:
-    stat = stat_packet(Entry("x", EntryType.FILE, 0o644)).stat
+    (packet,) = stat_packets([Entry("x", EntryType.FILE, 0o644)])
+    stat = packet.stat
 
     assert (stat.uid, stat.gid) == (0, 0)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain
 from urllib.parse import unquote_plus
 
 from grpclib import GRPCError, Status
@@ -20,7 +21,7 @@ from shipway.context.source import ContextSource
 from shipway.exceptions import BuildSystemError
 from shipway.models.context import Entry, EntryType
 from workers.engine.session.grpc import Calls, streaming
-from workers.engine.session.packets import PacketWriter, stat_packet
+from workers.engine.session.packets import PacketWriter, stat_packets
 from workers.engine.session.proto.fsutil_pb2 import Packet
 
 READERS = 4
@@ -104,13 +105,11 @@ class Transfer:
                     group.create_task(self._serve())
         except* Exception as errors:  # noqa: BLE001 - the first is the cause, the others its consequences
             raise _first(errors) from None
-        await self._writer.send(Packet(type=Packet.PACKET_FIN))
+        await self._writer.send([Packet(type=Packet.PACKET_FIN)])
         await self._writer.flush()
 
     async def _send_stats(self) -> None:
-        for entry in self._entries:
-            await self._writer.send(stat_packet(entry))
-        await self._writer.send(Packet(type=Packet.PACKET_STAT))
+        await self._writer.send(chain(stat_packets(self._entries), (Packet(type=Packet.PACKET_STAT),)))
         await self._writer.flush()
 
     async def _listen(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from grpclib.server import Stream
 
 from shipway.models.context import Entry, EntryType
 from workers.engine.session.frames import send_frames
-from workers.engine.session.proto.fsutil_pb2 import Packet, Stat
+from workers.engine.session.proto.fsutil_pb2 import Packet
 
 # Go's os.FileMode bits, in which fsutil speaks: https://pkg.go.dev/io/fs#FileMode
 GO_DIR = 1 << 31
@@ -40,13 +42,14 @@ class PacketWriter:
         self._lock = asyncio.Lock()
         self._open = False
 
-    async def send(self, packet: Packet) -> None:
-        """Add a packet to the batch."""
-        raw = packet.SerializeToString()
-        self._batch += _MESSAGE.pack(False, len(raw))
-        self._batch += raw
-        if len(self._batch) >= BATCH:
-            await self.flush()
+    async def send(self, packets: Iterable[Packet]) -> None:
+        """Add packets to the batch; each is read before the next one is asked for."""
+        for packet in packets:
+            raw = packet.SerializeToString()
+            self._batch += _MESSAGE.pack(False, len(raw))
+            self._batch += raw
+            if len(self._batch) >= BATCH:
+                await self.flush()
 
     async def data(self, index: int, content: bytes | memoryview) -> None:
         """Add some content of a file; nothing of it says that it was the last.
@@ -83,28 +86,31 @@ def _varint(number: int) -> bytes:
     return bytes(digits)
 
 
-def stat_packet(entry: Entry) -> Packet:
-    """Describe an entry. Owner and group are root's, as docker's own client says."""
-    return Packet(
-        type=Packet.PACKET_STAT,
-        stat=Stat(
-            path=entry.path,
-            mode=go_mode(entry),
-            size=len(entry.link.encode()) if entry.type is EntryType.SYMLINK else entry.size,
-            modTime=telling_time(entry),
-            linkname=entry.link,
-        ),
-    )
+def stat_packets(entries: Iterable[Entry]) -> Iterator[Packet]:
+    """Describe entries. Owner and group are root's, as docker's own client says.
+
+    It is the same packet every time, filled anew: making one takes longer than all the rest.
+    """
+    packet = Packet(type=Packet.PACKET_STAT)
+    stat = packet.stat
+    for entry in entries:
+        stat.path = entry.path
+        stat.mode = go_mode(entry.type, entry.mode)
+        stat.size = len(entry.link.encode()) if entry.link else entry.size
+        stat.modTime = telling_time(entry)
+        stat.linkname = entry.link
+        yield packet
 
 
-def go_mode(entry: Entry) -> int:
+@lru_cache(4096)
+def go_mode(kind: EntryType, permissions: int) -> int:
     """Translate an entry's type and permissions into Go's mode bits."""
-    if entry.type is EntryType.SYMLINK:
+    if kind is EntryType.SYMLINK:
         return GO_SYMLINK | 0o777
-    mode = entry.mode & 0o777
+    mode = permissions & 0o777
     for posix, go in ((0o4000, GO_SETUID), (0o2000, GO_SETGID), (0o1000, GO_STICKY)):
-        mode |= go if entry.mode & posix else 0
-    return mode | GO_DIR if entry.type is EntryType.DIR else mode
+        mode |= go if permissions & posix else 0
+    return mode | GO_DIR if kind is EntryType.DIR else mode
 
 
 def telling_time(entry: Entry) -> int:
