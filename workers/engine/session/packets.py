@@ -21,7 +21,10 @@ GO_SETGID = 1 << 22
 GO_STICKY = 1 << 20
 
 BATCH = 256 * 1024
-"""Bytes of packets that are written at once: one write for hundreds of STATs."""
+"""Bytes of content that are written at once: one write for many small files."""
+SMALL_BATCH = 32 * 1024
+"""Bytes of other packets that are: one write for hundreds of STATs. The daemon takes longer over them than they take to
+make, and should have some to work on meanwhile."""
 _SECOND = 10**9
 _MESSAGE = struct.Struct(">?I")
 """What stands before each gRPC message: not compressed, so many bytes."""
@@ -48,7 +51,7 @@ class PacketWriter:
             raw = packet.SerializeToString()
             self._batch += _MESSAGE.pack(False, len(raw))
             self._batch += raw
-            if len(self._batch) >= BATCH:
+            if len(self._batch) >= SMALL_BATCH:
                 await self.flush()
 
     async def data(self, index: int, content: bytes | memoryview) -> None:
