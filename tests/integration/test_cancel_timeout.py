@@ -30,13 +30,14 @@ def test_cancel_stops_a_running_build_within_two_seconds(api: HttpApi, dockerd: 
     seconds, name = a_while(), f"cancelled-{once()}"
     job = api.submit(script("FROM base", f"RUN echo on; sleep {seconds}"), builder=builder, tags=[name])
     api.wait_for_text(job.id, "on")
-    assert processes_with(seconds)
+    started = wait_until(lambda: processes_with(seconds), 5)  # it says so just before it sleeps
 
     asked = time.monotonic()
     answer = api.cancel(job.id)
     stopped = wait_until(lambda: not processes_with(seconds) and api.job(job.id).state.final, 10, every=0.02)
     took = time.monotonic() - asked
 
+    assert started
     assert answer.status_code == 202
     assert answer.json()["cancel_requested"] is True
     assert stopped
