@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from shipway.client.aside import Aside
 from shipway.client.ground import CONNECT_TIMEOUT, LOOPBACK, Answer, Request
 from shipway.client.http1 import Line
 from shipway.client.refusals import unreachable
@@ -51,6 +52,7 @@ class Alone:
         self._timeout = timeout
         self._headers = {"Host": self._parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
         self._idle: list[Line] = []
+        self._aside = Aside()
 
     async def send(self, request: Request) -> Answer:
         line = None
@@ -80,6 +82,9 @@ class Alone:
     async def call(self, function: Callable[[], T]) -> T:
         return function()
 
+    def aside(self, function: Callable[[], None]) -> None:
+        self._aside.run(function)
+
     async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
         faults: list[Exception] = []
 
@@ -101,6 +106,7 @@ class Alone:
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
+        self._aside.join()
 
     def _line(self) -> Line:
         """A connection on which nothing is under way: one that is still open, or a new one."""

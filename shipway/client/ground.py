@@ -102,11 +102,14 @@ class Ground(Protocol):
     async def call(self, function: Callable[[], T]) -> T:
         """Return what a blocking function returns."""
 
+    def aside(self, function: Callable[[], None]) -> None:
+        """Run a blocking function while all else goes on; `close` waits for it."""
+
     async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
         """Do several things at the same time; raises ExceptionGroup when any of them fails."""
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and wait for what runs aside."""
 
 
 def common_headers(version: str, token: str | None) -> dict[str, str]:

@@ -147,19 +147,9 @@ class Sending:
     async def _send(self, snapshot: Snapshot | Update, names: list[str]) -> dict[str, Any]:
         self._spare(snapshot)
         await self._send_packs(names)
-        changes = await self._connection.ground.call(snapshot.changes)
-        receipt: dict[str, Any] = {}
-
-        async def send_listing() -> None:
-            receipt.update(await self._send_listing(snapshot, changes))
-
-        async def remember() -> None:  # the service is busy now; what it has not got in the end is no base for it
-            await self._connection.ground.call(snapshot.remember_sent)
-
-        try:
-            await self._connection.ground.together([send_listing(), remember()])
-        except ExceptionGroup as faults:
-            raise self._worst(faults.exceptions) from None
+        ground = self._connection.ground
+        receipt = await self._send_listing(snapshot, await ground.call(snapshot.changes))
+        ground.aside(snapshot.remember_sent)
         return receipt
 
     async def _send_listing(self, snapshot: Snapshot | Update, changes: Changes | None) -> dict[str, Any]:

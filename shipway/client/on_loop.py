@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from shipway.client.aside import Aside
 from shipway.client.ground import CONNECT_TIMEOUT, LOOPBACK, Answer, Request
 from shipway.client.refusals import unreachable
 from shipway.client.threads import call_in_thread, iterate_in_thread
@@ -25,6 +26,7 @@ class OnLoop:
     ) -> None:
         self.url = url
         self._timeout = timeout
+        self._aside = Aside()
         local = httpx.URL(url).host in LOOPBACK
         # To read the list of authorities takes longer than to ask who needs none.
         verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if local and httpx.URL(url).scheme == "http" else True
@@ -61,6 +63,9 @@ class OnLoop:
     async def call(self, function: Callable[[], T]) -> T:
         return await call_in_thread(function)
 
+    def aside(self, function: Callable[[], None]) -> None:
+        self._aside.run(function)
+
     async def together(self, works: Sequence[Coroutine[Any, Any, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for work in works:
@@ -68,6 +73,7 @@ class OnLoop:
 
     async def close(self) -> None:
         await self._http.aclose()
+        await call_in_thread(self._aside.join)
 
     async def _chunks(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         try:
