@@ -52,6 +52,7 @@ class LookingAhead:
             )
         finally:
             self._seen.close()
+        await self._ground.call(lambda: self._found[0].lines)  # made now, they need not be made when all is sent
 
     async def _ask(self, ask: Ask) -> None:
         try:

@@ -116,6 +116,8 @@ class Snapshot:
             return None
         old = sent.listing
         same = set(old).intersection(self.lines)
+        if 2 * len(same) <= len(self.lines):
+            return None
         packs = tuple({line[line.rindex(" ") :] for line in self.lines if line not in same} - {f" {ALONE}]\n"})
         put = [line for line in self.lines if line not in same or line.endswith(packs)]
         there = {file.path for file in self._tree.files}

@@ -78,6 +78,7 @@ class StatCache:
     def __init__(self, root: Path, patterns: Iterable[str]) -> None:
         self._of = json.dumps([os.path.realpath(root), list(patterns)])
         self._path: Path | None = None
+        self._sent: Sent | None = None
 
     @property
     def _head(self) -> str:
@@ -94,14 +95,16 @@ class StatCache:
 
     def load_sent(self) -> Sent | None:
         """The context that was sent last; None if not known."""
-        head, *fields = self._read(_SENT).split("\0")
-        if head != self._head:
-            return None
-        digest, size, *rows = fields
-        return Sent(digest, int(size), rows[::3], rows[1::3], rows[2::3])
+        if self._sent is None:
+            head, *fields = self._read(_SENT).split("\0")
+            if head == self._head:
+                digest, size, *rows = fields
+                self._sent = Sent(digest, int(size), rows[::3], rows[1::3], rows[2::3])
+        return self._sent
 
     def save_sent(self, sent: Sent) -> None:
         """Remember what `load_sent` returns."""
+        self._sent = sent
         rows = (text for row in zip(sent.keys, sent.telling, sent.listing, strict=True) for text in row)
         self._write(_SENT, "\0".join([self._head, sent.digest, str(sent.size), *rows]))
 
@@ -145,6 +148,7 @@ class StatCache:
 
     def forget(self) -> None:
         """Remember nothing: what was remembered turned out to be wrong."""
+        self._sent = None
         with suppress(OSError):
             for suffix in ("", _WHOLE, _SENT):
                 self._file(suffix).unlink(missing_ok=True)
