@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shipway.client.folders import config_folder
 from shipway.exceptions import ClientError
 
 DEFAULT_URL = "http://127.0.0.1:8470"
@@ -25,9 +26,7 @@ AUDIENCE_VARIABLE = "SHIPWAY_AUDIENCE"
 
 def config_path() -> Path:
     """The user's configuration file; it need not exist."""
-    from platformdirs import user_config_path  # noqa: PLC0415  (who sets both variables need not wait for it)
-
-    return user_config_path("shipway") / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def service_url(explicit: str | None = None) -> str:

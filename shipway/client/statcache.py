@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from shipway.client.folders import cache_folder
 from shipway.context.walk import LocalFile
 from shipway.models.context import DIR
 
@@ -155,11 +156,8 @@ class StatCache:
 
     def _file(self, suffix: str = "") -> Path:
         if self._path is None:
-            # Imported late: most commands send no directory.
-            from platformdirs import user_cache_path  # noqa: PLC0415
-
             name = hashlib.sha256(self._of.encode(errors="surrogateescape")).hexdigest()[:40]
-            self._path = user_cache_path("shipway") / "contexts" / name
+            self._path = cache_folder() / "contexts" / name
         return self._path.with_suffix(suffix)
 
 

@@ -158,6 +158,7 @@ HEAVY = {
     "h11",
     "httpx",
     "inspect",
+    "platformdirs",
     "pydantic",
     "random",
     "rich",
