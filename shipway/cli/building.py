@@ -63,18 +63,26 @@ class _Build:
         self._session = session
 
     async def run(self) -> int:
-        session, options = self._session, self._command.options
-        check_tags(options)
+        session = self._session
+        check_tags(self._command.options)
+        # What is known of the context is let go here: of many files that takes a while, in which the service works.
+        (told, follower), dockerfile = await self._submitted()
+        job = cast("Job", Told(told))
+        async with session.forwarding(job.id, self._command.agents):
+            return await session.settle(job, self._report, dockerfile, follower)
+
+    async def _submitted(self) -> tuple[Begun, DockerfileText | None]:
+        session = self._session
         if is_remote(self._command.path):
-            return await self._submit(self._command.path, self._remote_dockerfile(), None)
+            return await self._submit(self._command.path, self._remote_dockerfile(), None), None
         local = await session.unless_asked(session.wire.connection.ground.call(self._prepare))
-        return await self._submit(local, None, local)
+        return await self._submit(local, None, local), _dockerfile_text(self._command, local)
 
     async def _submit(
         self, context: LocalContext | str, dockerfile: Dockerfile | None, local: LocalContext | None
-    ) -> int:
-        session = self._session
-        options = await self._with_logins(self._command.options, local)
+    ) -> Begun:
+        session, options = self._session, self._command.options
+        options = await self._with_logins(options, local)
         begun = await self._begun_as_before(context, options)
         if begun is None:
             request = await session.unless_asked(
@@ -83,10 +91,7 @@ class _Build:
                 )
             )
             begun = await self._begun(request)
-        told, follower = begun
-        job = cast("Job", Told(told))
-        async with session.forwarding(job.id, self._command.agents):
-            return await session.settle(job, self._report, _dockerfile_text(self._command, local), follower)
+        return begun
 
     async def _begun_as_before(self, context: LocalContext | str, options: BuildKeywords) -> Begun | None:
         """Start a build of a directory that the service has; None if it has to be sent first."""
@@ -161,8 +166,8 @@ def _images(options: BuildKeywords, local: LocalContext | None) -> Iterator[str]
         yield from map(str, images(local.text.decode(errors="replace"), options.get("build_args", {})))
 
 
-def _dockerfile_text(command: BuildCommand, local: LocalContext | None) -> DockerfileText | None:
-    if local is None or local.text is None:
+def _dockerfile_text(command: BuildCommand, local: LocalContext) -> DockerfileText | None:
+    if local.text is None:
         return None
     name = command.file if command.file not in (None, STANDARD_INPUT) else local.dockerfile
     return DockerfileText(name or local.dockerfile, local.text.decode(errors="replace"))
