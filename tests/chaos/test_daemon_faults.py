@@ -88,6 +88,7 @@ def test_container_that_a_dead_daemon_left_of_a_classic_step_is_swept(fleet: Fle
     context = script("FROM base", f"RUN echo on; sleep 600 # {once()}")
     job = fleet.api.submit(context, builder="classic", worker="a")
     fleet.api.wait_for_text(job.id, "on")
+    assert wait_until(lambda: "shipway-" in fleet.daemons["a"].docker("ps", "--format", "{{.Names}}").stdout, 10)
     left = containers(fleet.daemons["a"])
 
     fleet.daemons["a"].kill()

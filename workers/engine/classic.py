@@ -27,6 +27,12 @@ from workers.engine.transcript import Transcript
 
 CLEANING = 4.0
 """Seconds that removing a left-over container may take."""
+LASTING = 1.0
+"""Seconds after which a step's container gets a name of ours.
+
+Trap: a daemon that is asked to rename a container while it removes it lists it for ever after, and nothing but its
+restart takes it off the list. Most steps that fail do so at once.
+"""
 
 
 class ClassicBuild:
@@ -40,6 +46,7 @@ class ClassicBuild:
         self._ended = False
         self._size = 0
         self._unreadable: Exception | None = None
+        self._naming: asyncio.Task[None] | None = None
 
     async def run(self) -> BuildOutcome:
         """Build to the end.
@@ -70,6 +77,7 @@ class ClassicBuild:
             async with self._api.request("POST", "build", query=query, headers=headers, body=body) as response:
                 await self._read(response)
         finally:
+            self._name(None)
             await finish(self._clean(), limit=CLEANING)
 
     async def _body(self, source: ContextSource) -> AsyncIterator[bytes]:
@@ -87,8 +95,8 @@ class ClassicBuild:
                 if text is None:
                     before = self._transcript.container
                     await self._emit(self._transcript.read(message))
-                    if self._transcript.container not in (None, before):
-                        await self._own(str(self._transcript.container))
+                    if self._transcript.container != before:
+                        self._name(self._transcript.container)
                     continue
                 self._ended = True
                 await self._emit(self._transcript.finish(text))
@@ -99,10 +107,17 @@ class ClassicBuild:
         self._ended = True
         await self._emit(self._transcript.finish())
 
+    def _name(self, container: str | None) -> None:
+        """Name the container of the step that runs now, and no other any more, once it has lasted."""
+        if self._naming is not None:
+            self._naming.cancel()
+        self._naming = asyncio.create_task(self._own(container)) if container else None
+
     async def _own(self, container: str) -> None:
         """Name a step's container after this attempt, so that it is swept should the daemon die and leave it."""
+        await asyncio.sleep(LASTING)
         query = [("name", owned_name(self._request.build_id))]
-        with suppress(DockerError):  # the step has ended already
+        with suppress(DockerError, BuildSystemError):  # the step has ended already, or the daemon, which others tell
             await self._api.json("POST", f"containers/{container}/rename", query=query)
 
     async def _emit(self, events: Iterable[EventBody]) -> None:

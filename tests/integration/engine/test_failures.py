@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -183,6 +184,19 @@ async def test_failed_builds_leave_no_container(engine: Engine, dockerd: Dockerd
     await failing(engine, script("FROM base", f"RUN exit 4 # {once()}"), builder=builder)
 
     assert dockerd.docker("ps", "-aq").stdout == ""
+
+
+@pytest.mark.parametrize(("step", "named"), [("exit 4", 0), ("sleep 2; exit 4", 1)])
+async def test_container_of_a_step_that_ends_at_once_is_not_renamed(
+    engine: Engine, dockerd: Dockerd, step: str, named: int
+) -> None:
+    """A daemon that is removing a container would list it for ever."""
+    began = time.time()
+    await failing(engine, script("FROM base", f"RUN {step} # {once()}"), builder="classic")
+
+    span = ("--since", f"{began:.6f}", "--until", f"{time.time():.6f}")
+    renamed = dockerd.docker("events", *span, "--filter", "event=rename", "--format", "{{.Actor.Attributes.name}}")
+    assert [name.startswith("shipway-") for name in renamed.stdout.split()] == [True] * named
 
 
 async def test_no_daemon_at_all() -> None:
