@@ -15,7 +15,7 @@ from shipway.exceptions import BuildSystemError, BuildUserError, JobError
 from shipway.models.context import Entry, Manifest
 from shipway.models.event import StepStatus
 from tests.integration.engine.driving import Recorder, build, file, memory_context, once, script
-from workers.engine import Engine
+from workers.engine import Engine, classic
 
 BUILDERS = pytest.mark.parametrize("builder", ["buildkit", "classic"])
 
@@ -186,11 +186,12 @@ async def test_failed_builds_leave_no_container(engine: Engine, dockerd: Dockerd
     assert dockerd.docker("ps", "-aq").stdout == ""
 
 
-@pytest.mark.parametrize(("step", "named"), [("exit 4", 0), ("sleep 2; exit 4", 1)])
+@pytest.mark.parametrize(("step", "lasting", "named"), [("exit 4", 60.0, 0), ("sleep 2; exit 4", 0.5, 1)])
 async def test_container_of_a_step_that_ends_at_once_is_not_renamed(
-    engine: Engine, dockerd: Dockerd, step: str, named: int
+    engine: Engine, dockerd: Dockerd, monkeypatch: pytest.MonkeyPatch, step: str, lasting: float, named: int
 ) -> None:
     """A daemon that is removing a container would list it for ever."""
+    monkeypatch.setattr(classic, "LASTING", lasting)
     began = time.time()
     await failing(engine, script("FROM base", f"RUN {step} # {once()}"), builder="classic")
 

@@ -28,8 +28,8 @@ def test_what_runs_aside_is_waited_for_at_the_end_and_not_before(stand: Callable
         ground = stand("http://127.0.0.1:9", 1, {})
         ground.aside(work)
         ground.aside(lambda: said.append("quick"))
-        threading.Timer(0.1, may_end.set).start()
         assert "done" not in said
+        threading.Timer(0.1, may_end.set).start()
         await ground.close()
 
     run(use())
